@@ -1,0 +1,66 @@
+"""Errors that say what happened, what to do, and where to read."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PypackError(Exception):
+    """A fault that the person at the keyboard can act upon.
+
+    ``what`` is one sentence (it may have several lines where several faults of one
+    input are told at once), ``do`` is the remedy, ``see`` names a document.
+    ``exit_code`` is what the command ends with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, do: str = "", see: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.do = do
+        self.see = see
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.do:
+            lines.append(f"  -> {self.do}")
+        if self.see:
+            lines.append(f"  see {self.see}")
+        return "\n".join(lines)
+
+
+class InputError(PypackError):
+    """Something that was typed or written in a file is wrong; nothing was built."""
+
+    exit_code = 2
+
+
+class FetchError(PypackError):
+    """An archive could not be had, or is not the one that was pinned."""
+
+    exit_code = 3
+
+
+class ArchiveError(PypackError):
+    """An archive or image holds something that must not be unpacked."""
+
+
+class StepError(PypackError):
+    """A step of the build failed."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean …?)"`` for names close to ``name``, else an empty string."""
+    found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {' or '.join(found)}?)" if found else ""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Build the error for a name that is not in a list: near names first, then the list."""
+    names = list(known)
+    return InputError(f"unknown {kind} {name!r}{near(name, names)}", do=f"choose from: {', '.join(names)}")

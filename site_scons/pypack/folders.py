@@ -1,0 +1,47 @@
+"""Where pypack keeps what it downloads and builds, and where its own data files are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pypack.errors import InputError
+
+
+def cache_root() -> Path:
+    """Return the cache folder: ``$PYPACK_CACHE_DIR``, else the user's cache folder + ``pypack``.
+
+    The launcher of a bundle uses the same folder with its own sub-folders
+    (``layers/``, ``apps/``, ``tmp/``); neither side touches the other's.
+    """
+    named = os.environ.get("PYPACK_CACHE_DIR")
+    if named:
+        return Path(named).absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("pypack", appauthor=False))
+
+
+def downloads() -> Path:
+    """Return the folder of fetched archives, one folder per sha256."""
+    return cache_root() / "downloads"
+
+
+def build_cache() -> Path:
+    """Return the folder that SCons uses as its CacheDir."""
+    return cache_root() / "build"
+
+
+def zig_cache() -> Path:
+    """Return zig's global cache: ``$ZIG_GLOBAL_CACHE_DIR`` where that is set."""
+    named = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
+    return Path(named).absolute() if named else cache_root() / "zig"
+
+
+def data(name: str) -> Path:
+    """Return the folder ``runtimes`` or ``stubs``: inside the wheel, else of the checkout."""
+    package = Path(__file__).resolve().parent
+    for place in (package / "data" / name, package.parent.parent / name):
+        if place.is_dir():
+            return place
+    raise InputError(f"pypack's own data folder {name!r} is missing from {package}", do="install scons-pypack anew")

@@ -1,0 +1,273 @@
+"""Write and read tar images.
+
+An image is an uncompressed GNU tar: whole paths sorted by their UTF-8 bytes, every time
+1980-01-01, modes 0755 or 0644, no owner, symbolic links that stay inside. Folders
+stand in it only where they are empty. The same tree gives the same bytes on any host.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import stat
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal, Self
+
+from pypack.errors import ArchiveError
+from pypack.images import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EPOCH = 315532800
+"""1980-01-01 00:00:00 UTC, the oldest time that zip knows."""
+
+Kind = Literal["file", "link", "dir"]
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One member of an image. ``size`` in bytes, ``link`` is the target of a symbolic link."""
+
+    path: str
+    kind: Kind = "file"
+    executable: bool = False
+    size: int = 0
+    link: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    member: Member
+    offset: int = 0
+
+
+class ImageBuilder:
+    """Collect a tree in any order, then write it as an image.
+
+    Contents go to one spool file, so nothing big is held in memory and no member's path
+    ever touches the file system. ``name`` is what errors call the tree.
+    """
+
+    def __init__(self, name: str, *, folder: Path | None = None) -> None:
+        self._name = name
+        self._spool = tempfile.TemporaryFile(prefix="pypack-", dir=folder)  # noqa: SIM115 - closed by close()
+        self._members: dict[str, _Stored] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def paths(self) -> list[str]:
+        """Return all member paths, sorted as they will be written."""
+        return sorted(self._members, key=_order)
+
+    def member(self, path: str) -> Member:
+        """Return what is known about ``path``."""
+        return self._members[path].member
+
+    def add(self, path: str, data: bytes | IO[bytes], *, executable: bool = False) -> None:
+        """Add a file. ``data`` is its content, or an open file that is read to its end."""
+        stream = io.BytesIO(data) if isinstance(data, bytes) else data
+        offset = self._spool.seek(0, io.SEEK_END)
+        shutil.copyfileobj(stream, self._spool, _CHUNK)
+        size = self._spool.tell() - offset
+        self._put(Member(path=path, executable=executable, size=size), offset)
+
+    def add_file(self, path: str, source: Path) -> None:
+        """Add a file of the disk, with its content and its executable bit."""
+        with source.open("rb") as stream:
+            mode = source.stat().st_mode
+            self.add(path, stream, executable=bool(mode & stat.S_IXUSR))
+
+    def add_link(self, path: str, target: str) -> None:
+        """Add a symbolic link; one that points outside of the tree is refused."""
+        clean = paths.checked(path, archive=self._name)
+        link = paths.checked_link(clean, target, archive=self._name)
+        self._put(Member(path=path, kind="link", link=link), 0)
+
+    def add_dir(self, path: str) -> None:
+        """Add a folder. It is written only if nothing is inside it; a repeat does no harm."""
+        clean = paths.checked(path, archive=self._name)
+        if clean and not (clean in self._members and self._members[clean].member.kind == "dir"):
+            self._put(Member(path=clean, kind="dir"), 0)
+
+    def add_copy(self, path: str, of: str, *, executable: bool | None = None) -> None:
+        """Add a file with the content of another member (an archive's hard link)."""
+        stored = self._members.get(of)
+        if stored is None or stored.member.kind != "file":
+            raise ArchiveError(f"{self._name}: member {path!r} is refused: it is a hard link to {of!r}, no file")
+        flag = stored.member.executable if executable is None else executable
+        self._put(replace(stored.member, path=path, executable=flag), stored.offset)
+
+    def add_image(self, image: Path, *, under: str = "") -> None:
+        """Add all members of another image, below the folder ``under``."""
+        for member, stream in read_image(image):
+            self.add_member(replace(member, path=f"{under}/{member.path}" if under else member.path), stream)
+
+    def add_member(self, member: Member, stream: IO[bytes] | None) -> None:
+        """Add what :func:`read_image` yields."""
+        if member.kind == "link":
+            self.add_link(member.path, member.link)
+        elif member.kind == "dir":
+            self.add_dir(member.path)
+        else:
+            self.add(member.path, stream or b"", executable=member.executable)
+
+    def remove(self, path: str) -> None:
+        """Drop a member, or a folder with all that is in it."""
+        for name in [name for name in self._members if name == path or name.startswith(f"{path}/")]:
+            del self._members[name]
+
+    def read(self, path: str) -> bytes:
+        """Return the content of a file member."""
+        stored = self._members[path]
+        self._spool.seek(stored.offset)
+        return self._spool.read(stored.member.size)
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Give a file member another content, keeping its executable bit."""
+        executable = self._members.pop(path).member.executable
+        self.add(path, data, executable=executable)
+
+    def write(self, target: Path) -> None:
+        """Write the image, checking that the tree holds together."""
+        self._check()
+        filled = {parent for path in self._members for parent in paths.parents(path)}
+        with tarfile.open(target, "w", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
+            for path in self.paths():
+                stored = self._members[path]
+                if stored.member.kind == "dir" and path in filled:
+                    continue
+                self._spool.seek(stored.offset)
+                tar.addfile(_header(stored.member), self._spool if stored.member.kind == "file" else None)
+
+    def _put(self, member: Member, offset: int) -> None:
+        path = paths.checked(member.path, archive=self._name)
+        if not path:
+            raise ArchiveError(f"{self._name}: member {member.path!r} is refused: it is the tree itself")
+        if path in self._members:
+            raise ArchiveError(f"{self._name}: member {path!r} is refused: it stands in the archive twice")
+        self._members[path] = _Stored(member=replace(member, path=path), offset=offset)
+
+    def _check(self) -> None:
+        for path, stored in self._members.items():
+            for parent in paths.parents(path):
+                above = self._members.get(parent)
+                if above is not None and above.member.kind != "dir":
+                    raise ArchiveError(
+                        f"{self._name}: member {path!r} is refused: {parent!r} above it is a {above.member.kind}"
+                    )
+            if stored.member.kind == "link":
+                paths.checked_link(path, stored.member.link, archive=self._name)
+
+
+def read_image(image: Path) -> Iterator[tuple[Member, IO[bytes] | None]]:
+    """Yield each member with an open stream of its content (None for links and folders), in order.
+
+    A stream is good until the next member is asked for.
+    """
+    with tarfile.open(image, "r:", encoding="utf-8") as tar:
+        for info in tar:
+            yield _member(info), tar.extractfile(info) if info.isfile() else None
+
+
+def list_image(image: Path) -> list[Member]:
+    """Return the members of an image without reading their contents."""
+    with tarfile.open(image, "r:", encoding="utf-8") as tar:
+        return [_member(info) for info in tar]
+
+
+def rewrite(
+    source: Path,
+    target: Path,
+    change: Callable[[ImageBuilder], None],
+    *,
+    name: str,
+) -> None:
+    """Copy an image while ``change`` edits the tree in between."""
+    with ImageBuilder(name, folder=target.parent) as builder:
+        builder.add_image(source)
+        change(builder)
+        builder.write(target)
+
+
+def unpack(image: Path, folder: Path, *, only: Callable[[Member], bool] = lambda _: True) -> None:
+    """Write an image of our own to the disk below ``folder`` (created if missing)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for member, stream in read_image(image):
+        if not only(member):
+            continue
+        path = folder / member.path
+        if member.kind == "dir":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if stream is None:
+            path.symlink_to(member.link)
+            continue
+        with path.open("wb") as out:
+            shutil.copyfileobj(stream, out, _CHUNK)
+        path.chmod(0o755 if member.executable else 0o644)
+
+
+def add_tree(builder: ImageBuilder, folder: Path, *, under: str = "") -> None:
+    """Add a folder of the disk: files, links and empty folders; anything else is refused."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).as_posix()
+        name = f"{under}/{inside}" if under else inside
+        if path.is_symlink():
+            builder.add_link(name, path.readlink().as_posix())
+        elif path.is_dir():
+            builder.add_dir(name)
+        elif path.is_file():
+            builder.add_file(name, path)
+        else:
+            raise ArchiveError(f"{path} is neither a file, a folder nor a link")
+
+
+@contextmanager
+def unpacked(*images: Path) -> Iterator[Path]:
+    """Give a temporary folder that holds the trees of ``images``, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="pypack-") as name:
+        for image in images:
+            unpack(image, Path(name))
+        yield Path(name)
+
+
+def _order(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _header(member: Member) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(member.path)
+    info.mtime = EPOCH
+    info.mode = 0o755 if member.executable or member.kind == "dir" else 0o644
+    if member.kind == "file":
+        info.size = member.size
+    elif member.kind == "dir":
+        info.type = tarfile.DIRTYPE
+    else:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
+    return info
+
+
+def _member(info: tarfile.TarInfo) -> Member:
+    if info.issym():
+        return Member(path=info.name, kind="link", link=info.linkname)
+    if info.isdir():
+        return Member(path=info.name, kind="dir")
+    return Member(path=info.name, executable=bool(info.mode & stat.S_IXUSR), size=info.size)

@@ -1,0 +1,122 @@
+"""Steps: what the build does, described without SCons.
+
+A :class:`Step` is a node of the graph: a function that reads files and writes one file. The bridge
+module turns steps into SCons nodes; nothing else needs to know SCons.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pypack.errors import StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_TAIL_LINES = 25
+_HEARTBEAT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What changes how a build is done, never what it makes (so it is in no signature)."""
+
+    offline: bool = False
+    verbose: bool = False
+    jobs: int = 1
+    say: Callable[[str], None] = print
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a step's function is given.
+
+    ``product`` is the file to write; the caller puts it in place only when the function has returned.
+    ``inputs`` are the files of the step's inputs, in their order; ``extra`` those that ``expand`` found.
+    """
+
+    product: Path
+    inputs: tuple[Path, ...]
+    extra: tuple[Path, ...]
+    params: Mapping[str, Any]
+    settings: Settings
+
+    def say(self, text: str) -> None:
+        """Print one line, unless the build is quiet."""
+        self.settings.say(text)
+
+    def note(self, text: str) -> None:
+        """Print one line of detail, shown only with ``verbose=1``."""
+        if self.settings.verbose:
+            self.settings.say(text)
+
+    def run(
+        self, command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Run a program and return what it printed; on failure the end of that is in the error."""
+        words = [os.fspath(word) for word in command]
+        self.note(" ".join(words))
+        done = subprocess.run(
+            words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            check=False, text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        if done.returncode:
+            tail = "\n".join(f"    {line}" for line in done.stdout.splitlines()[-_TAIL_LINES:])
+            raise StepError(
+                f"{words[0]} ended with code {done.returncode}:\n{tail}",
+                do="run again with verbose=1 to see every command",
+            )
+        return done.stdout
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Say that long work began, that it still goes on (every 15 s), and how long it took."""
+        began, done = time.monotonic(), threading.Event()
+
+        def beat() -> None:
+            while not done.wait(_HEARTBEAT_SECONDS):
+                self.say(f"  … {what}: {time.monotonic() - began:.0f} s so far")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        if not sys.is_finalizing():
+            thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+        self.say(f"  {what}: {time.monotonic() - began:.1f} s")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """One node of the build.
+
+    ``product`` is a path below ``build/`` with ``/``. ``action`` and ``version`` name the function in
+    signatures: raise ``version`` when ``run`` makes other bytes from the same input. ``params`` holds all that
+    changes the result, as JSON values. ``expand`` reads the first input, once it has been built, and returns
+    further steps whose products are needed (the wheels of a lock). ``cached`` is False for what
+    another cache keeps already (downloads).
+    """
+
+    product: str
+    action: str
+    version: int
+    run: Callable[[Context], None]
+    inputs: tuple[Step | Path, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    expand: Callable[[Path], tuple[Step, ...]] | None = None
+    cached: bool = True
+
+    @property
+    def label(self) -> str:
+        """The line that is shown while the step runs."""
+        return f"{self.action:<10} {self.product}"

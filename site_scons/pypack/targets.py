@@ -1,0 +1,130 @@
+"""The table of targets: loaded from ``runtimes/targets.toml``, refused when a row is incomplete."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from pypack import folders, hosts
+from pypack.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Paths inside a runtime, relative to its root, with ``{minor}`` and ``{nodot}`` still in them."""
+
+    python: str
+    libpython: str
+    stdlib: str
+    site_packages: str
+
+    def at(self, minor: str) -> Layout:
+        """Return the layout of one Python minor version such as ``3.13``."""
+        values = {
+            field.name: getattr(self, field.name).format(minor=minor, nodot=minor.replace(".", ""))
+            for field in fields(self)
+        }
+        return Layout(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One row of the table; the head comment of ``targets.toml`` explains each field."""
+
+    name: str
+    system: str
+    libc: str
+    arch: str
+    container: str
+    suffix: str
+    stub_zig: str
+    runtime_zig: str
+    pbs: str
+    uv: str
+    floor: str
+    wheels: str
+    wheel_arch: str
+    layout: Layout
+    launch: str
+    providers: tuple[str, ...]
+    in_all: bool
+
+    @property
+    def floor_version(self) -> tuple[int, ...]:
+        """The floor as numbers, e.g. ``(2, 17)``."""
+        return tuple(int(part) for part in self.floor.split("."))
+
+
+def load(path: Path | None = None) -> dict[str, Target]:
+    """Read the table. Every fault of every row is reported in one error."""
+    file = path or folders.data("runtimes") / "targets.toml"
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    faults: list[str] = []
+    layouts = {name: _layout(name, row, faults) for name, row in table.get("layout", {}).items()}
+    targets = {name: _target(name, row, layouts, faults) for name, row in table.get("target", {}).items()}
+    if faults or not targets:
+        told = "\n".join(f"  {fault}" for fault in faults) or "  it has no rows"
+        raise InputError(f"{file} cannot be used:\n{told}", do="complete the rows; its head comment explains them")
+    return {name: target for name, target in targets.items() if target is not None}
+
+
+def find(name: str, table: Mapping[str, Target]) -> Target:
+    """Return the target called ``name`` (``host`` stands for this machine's own)."""
+    wanted = hosts.target_name() if name == "host" else name
+    if wanted not in table:
+        raise unknown("target", name, table)
+    return table[wanted]
+
+
+def select(names: Iterable[str], table: Mapping[str, Target]) -> list[Target]:
+    """Return the targets that ``names`` means: each may hold commas, ``all`` and ``host``; no repeats."""
+    chosen: dict[str, Target] = {}
+    for name in (part.strip() for text in names for part in text.split(",")):
+        if not name:
+            continue
+        found = [t for t in table.values() if t.in_all] if name == "all" else [find(name, table)]
+        chosen.update({target.name: target for target in found})
+    if not chosen:
+        raise InputError("no target was named", do=f"choose from: host, all, {', '.join(table)}")
+    return list(chosen.values())
+
+
+def _layout(name: str, row: Mapping[str, Any], faults: list[str]) -> Layout | None:
+    if not _complete(f"layout {name}", row, {field.name for field in fields(Layout)}, faults):
+        return None
+    return Layout(**row)
+
+
+def _target(
+    name: str, row: Mapping[str, Any], layouts: Mapping[str, Layout | None], faults: list[str]
+) -> Target | None:
+    expected = {field.name for field in fields(Target)} - {"name"}
+    if not _complete(f"target {name}", row, expected, faults):
+        return None
+    layout = layouts.get(row["layout"])
+    if layout is None:
+        faults.append(f"target {name}: layout {row['layout']!r} is not in the file")
+        return None
+    if name != "-".join(part for part in (row["system"], row["libc"], row["arch"]) if part):
+        faults.append(f"target {name}: the name is not system-libc-arch")
+        return None
+    values = {**row, "layout": layout, "providers": tuple(row["providers"])}
+    return Target(name=name, **values)
+
+
+def _complete(what: str, row: Mapping[str, Any], expected: set[str], faults: list[str]) -> bool:
+    missing, extra = sorted(expected - row.keys()), sorted(row.keys() - expected)
+    empty = sorted(key for key in expected & row.keys() if row[key] == "" and key not in {"libc", "suffix"})
+    before = len(faults)
+    if missing:
+        faults.append(f"{what}: {', '.join(missing)} missing")
+    if extra:
+        faults.append(f"{what}: {', '.join(extra)} not known")
+    if empty:
+        faults.append(f"{what}: {', '.join(empty)} empty")
+    return len(faults) == before
