@@ -45,3 +45,12 @@ def data(name: str) -> Path:
         if place.is_dir():
             return place
     raise InputError(f"pypack's own data folder {name!r} is missing from {package}", do="install scons-pypack anew")
+
+
+def sconstruct() -> Path:
+    """Return our SConstruct: inside the wheel, else of the checkout."""
+    package = Path(__file__).resolve().parent
+    for place in (package / "data" / "SConstruct", package.parent.parent / "SConstruct"):
+        if place.is_file():
+            return place
+    raise InputError(f"pypack's SConstruct is missing from {package}", do="install scons-pypack anew")

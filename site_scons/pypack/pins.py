@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
-from pypack.errors import InputError
+from pypack import folders
+from pypack.errors import InputError, near
+from pypack.fetching import urls as addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+USER_FILE = "PYPACK_PINS"
+PROVIDERS = ("pbs",)
+"""The providers whose runtimes are pinned archives."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
+_MINOR = re.compile(r"\d+\.\d+")
+_ROW = {"target", "version", "provider", "url", "urls", "sha256", "size", "file"}
+_REQUIRED = ("target", "version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +33,8 @@ class Pin:
 
     ``file`` is its name, ``urls`` where it may be fetched, in order (``https:``, ``http:``, ``file:``, a plain
     path, or an address that a resolver of :mod:`pypack.addresses` understands: ``debian:SUITE/PACKAGE``,
-    ``pypi:NAME==VERSION``), ``sha256`` is required, ``size`` (bytes) is 0 where it is not known.
+    ``pypi:NAME==VERSION``), ``sha256`` is required, ``size`` (bytes) is 0 where it is not known. ``hint`` is a
+    further way out that is told when no address gives the file.
     """
 
     file: str
@@ -28,24 +42,69 @@ class Pin:
     sha256: str
     size: int = 0
     version: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimePin:
+    """An archive that holds CPython ``version`` (in full) for ``target``, in the shape of ``provider``'s archives."""
+
+    target: str
+    version: str
+    pin: Pin
+    provider: str = "pbs"
+    own: bool = False
+    """True for a pin that the user gave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Our pins of one provider. ``default`` is the minor version that is meant where none was asked for."""
+
+    default: str
+    pins: tuple[RuntimePin, ...]
 
 
 def from_row(where: str, row: Mapping[str, Any], faults: list[str]) -> Pin | None:
     """Read one row of a pin file; what is wrong with it is appended to ``faults``."""
     before = len(faults)
-    urls = row.get("urls", [row["url"]] if "url" in row else [])
+    urls = _urls(where, row, faults)
     sha256 = str(row.get("sha256", ""))
-    if not urls:
-        faults.append(f"{where}: has no address")
     if not _SHA256.fullmatch(sha256):
         faults.append(f"{where}: sha256 must be 64 lower-case hex digits, is {sha256!r}")
     size = row.get("size", 0)
-    if not isinstance(size, int) or size < 0:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         faults.append(f"{where}: size must be a number of bytes, is {size!r}")
+    file = str(row.get("file") or (file_name(urls[0]) if urls else ""))
+    if urls and (file in {"", ".", ".."} or set(file) & set("/\\\0")):
+        faults.append(f"{where}: {file!r} is no usable file name; give the row a `file`")
     if len(faults) != before:
         return None
-    file = str(row.get("file") or str(urls[0]).rsplit("/", 1)[-1].replace("%2B", "+"))
-    return Pin(file=file, urls=tuple(urls), sha256=sha256, size=size, version=str(row.get("version", "")))
+    return Pin(file=file, urls=urls, sha256=sha256, size=size, version=str(row.get("version", "")))
+
+
+def _urls(where: str, row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
+    value = row.get("urls", [row["url"]] if "url" in row else [])
+    if not isinstance(value, list) or not all(isinstance(url, str) and url for url in value):
+        faults.append(f"{where}: urls must be a list of addresses, is {value!r}")
+        return ()
+    if not value:
+        faults.append(f"{where}: has no address")
+    usable = []
+    for url in value:
+        try:
+            addresses.kind(url)
+            usable.append(url)
+        except InputError as e:
+            faults.append(f"{where}: {e.what}")
+    return tuple(usable)
+
+
+def file_name(address: str) -> str:
+    """Return the file name that an address ends in, with ``%2B`` and the like decoded."""
+    if addresses.kind(address) == "local" and address[:5].lower() != "file:":
+        return address.replace("\\", "/").rsplit("/", 1)[-1]
+    return unquote(urlsplit(address).path).rsplit("/", 1)[-1]
 
 
 def raise_for(where: str, faults: list[str]) -> None:
@@ -53,3 +112,115 @@ def raise_for(where: str, faults: list[str]) -> None:
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise InputError(f"{where} cannot be used:\n{told}", do="complete the pins", see="docs/pins.md")
+
+
+def ours(provider: str, targets: Iterable[str]) -> Table:
+    """Read ``runtimes/pins/<provider>.toml``; ``targets`` are the names that a row may have."""
+    file = folders.data("runtimes") / "pins" / f"{provider}.toml"
+    table, faults = _read(file), list[str]()
+    found = _rows(table.get("pins", []), list(targets), faults, base=file.parent)
+    default = str(table.get("default", ""))
+    if not _MINOR.fullmatch(default):
+        faults.append(f"default must be a minor version such as 3.13, is {default!r}")
+    raise_for(str(file), faults)
+    return Table(default=default, pins=found)
+
+
+def of_file(file: Path, targets: Iterable[str]) -> tuple[RuntimePin, ...]:
+    """Read the rows of one pin file; plain relative paths in it count from its folder."""
+    faults = list[str]()
+    found = _rows(_read(file).get("pins", []), list(targets), faults, base=file.parent)
+    raise_for(str(file), faults)
+    return found
+
+
+def of_user(table: object, *, targets: Iterable[str], where: str, base: Path) -> tuple[RuntimePin, ...]:
+    """Return the user's own pins: those of ``table``, and of the file that ``$PYPACK_PINS`` names (which win).
+
+    ``table`` is the value of ``[tool.pypack] pins`` (None where there is none): a list of rows, or a table of named
+    rows. ``where`` names its file in errors, plain relative paths in it count from ``base``.
+    """
+    names, faults = list(targets), list[str]()
+    found = _rows(table or [], names, faults, base=base, own=True)
+    raise_for(f"{where}: [tool.pypack.pins]", faults)
+    named = os.environ.get(USER_FILE)
+    if not named:
+        return found
+    file = Path(named).absolute()
+    first = _rows(_read(file).get("pins", []), names, faults, base=file.parent, own=True)
+    raise_for(str(file), faults)
+    return merged(first, found)
+
+
+def merged(first: Iterable[RuntimePin], then: Iterable[RuntimePin]) -> tuple[RuntimePin, ...]:
+    """Return both, without those of ``then`` that ``first`` has for the same provider, target and version."""
+    kept = {_key(pin): pin for pin in then}
+    kept.update({_key(pin): pin for pin in first})
+    return tuple(kept.values())
+
+
+def _key(pin: RuntimePin) -> tuple[str, str, str]:
+    return pin.provider, pin.target, pin.version
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise InputError(
+            f"the pins in {file} cannot be read: {e.strerror}",
+            do=f"see {USER_FILE} in the environment",
+            see="docs/pins.md",
+        ) from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{file} is not valid TOML: {e}", do="correct the file", see="docs/pins.md") from e
+
+
+def _rows(
+    rows: object, targets: list[str], faults: list[str], *, base: Path, own: bool = False
+) -> tuple[RuntimePin, ...]:
+    if isinstance(rows, dict):
+        named = list(rows.items())
+    elif isinstance(rows, list):
+        named = [(f"row {number}", row) for number, row in enumerate(rows, start=1)]
+    else:
+        faults.append(f"pins must be a list of rows or a table of named rows, is {rows!r}")
+        return ()
+    found: dict[tuple[str, str, str], RuntimePin] = {}
+    for where, row in named:
+        pin = _runtime_pin(where, row, targets, faults, base)
+        if pin is None:
+            continue
+        if _key(pin) in found:
+            faults.append(f"{where}: CPython {pin.version} for {pin.target} stands there twice")
+        found[_key(pin)] = replace(pin, own=own)
+    return tuple(found.values())
+
+
+def _runtime_pin(where: str, row: object, targets: list[str], faults: list[str], base: Path) -> RuntimePin | None:
+    if not isinstance(row, dict):
+        faults.append(f"{where}: must be a table, is {row!r}")
+        return None
+    before = len(faults)
+    target, version, provider = (str(row.get(key, "")) for key in ("target", "version", "provider"))
+    label = " ".join(part for part in (where, target, version) if part)
+    faults += [f"{label}: {key!r} is not known{near(key, _ROW)}" for key in sorted(row.keys() - _ROW)]
+    faults += [f"{label}: {key} is missing" for key in _REQUIRED if not row.get(key)]
+    if target and target not in targets:
+        faults.append(f"{label}: unknown target {target!r}{near(target, targets)}")
+    if version and not _VERSION.fullmatch(version):
+        faults.append(f"{label}: version must be a full one such as 3.13.5, is {version!r}")
+    if provider and provider not in PROVIDERS:
+        faults.append(f"{label}: provider must be one of {', '.join(PROVIDERS)}, is {provider!r}")
+    pin = from_row(label, row, faults)
+    if pin is None or len(faults) != before:
+        return None
+    pin = replace(pin, urls=tuple(_based(url, base) for url in pin.urls), hint="choose another runtime: --runtime host")
+    return RuntimePin(target=target, version=version, pin=pin, provider=provider or "pbs")
+
+
+def _based(url: str, base: Path) -> str:
+    """Make a plain relative path count from the folder of the file that it stands in."""
+    if addresses.kind(url) != "local" or url[:5].lower() == "file:" or url.startswith("~"):
+        return url
+    return str(base / url)

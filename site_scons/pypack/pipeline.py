@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _TAIL_LINES = 25
@@ -94,6 +93,13 @@ class Context:
         finally:
             done.set()
         self.say(f"  {what}: {time.monotonic() - began:.1f} s")
+
+
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """A value among a step's params that its function needs and that no signature may see."""
+
+    value: Any
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,0 +1,88 @@
+"""Sessions that people type; ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+
+HERE = Path(__file__).parent
+EXAMPLES = ("hello", "greet", "fetch", "calc")
+STATIC_ONLY_PURE = {"calc"}  # numpy is native code; the static musl Python loads none
+RUN = {"hello": ["Ada"], "greet": ["--name", "Ada"], "fetch": ["--help"], "calc": []}
+SYSTEM = {  # command that is looked for: Debian package that has it
+    "make": "make", "perl": "perl", "tclsh": "tcl", "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace",
+}  # fmt: skip
+
+
+@nox.session(python=False)
+def bundle(session: nox.Session) -> None:
+    """Build the examples for this machine, or for the targets named behind --, and run what can be run."""
+    python = _venv(session)
+    for target in ",".join(session.posargs or ["host"]).split(","):
+        for name in EXAMPLES:
+            if "musl" in target and name in STATIC_ONLY_PURE:
+                session.log(f"{name}: not for {target}, whose static Python loads no native packages")
+                continue
+            session.run(python, "-m", "pypack", "build", f"examples/{name}", "--target", target)
+            session.run(python, "tests/run_bundle.py", target, name, *RUN[name])
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Run the unit tests and the real builds. What is named behind -- goes to pytest instead of all of it."""
+    _system_packages(session)
+    python = _venv(session, "test")
+    chosen = session.posargs or ["tests/unit", "tests/cases", "tests/faults"]
+    session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Check style (ruff), types (mypy) and the C sources (every warning is an error)."""
+    python = _venv(session, "test", "lint")
+    session.run(python, "-m", "ruff", "check", ".")
+    session.run(python, "-m", "ruff", "format", "--check", ".")
+    session.run(python, "-m", "mypy")
+    session.run(python, "tests/lint_c.py")
+
+
+@nox.session(python=False, tags=["update"])
+def update_pins(session: nox.Session) -> None:
+    """Refresh the pins of python-build-standalone from the newest pbs-installer."""
+    python = _venv(session, "update")
+    session.run(python, "-m", "pypack.pins_update")
+
+
+def _venv(session: nox.Session, *groups: str) -> str:
+    """Make (or bring up to date) one virtual environment for all sessions and return its interpreter."""
+    folder = HERE / ".nox" / "pypack"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(folder), external=True)
+        session.run(str(python), "-m", "pip", "install", "-q", "uv>=0.7", external=True)
+    words = [word for group in groups for word in ("--group", group)]
+    uv = str(python.with_name("uv"))
+    session.run(uv, "pip", "install", "-q", "--python", str(python), "-e", ".", *words, external=True)
+    os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    return str(python)
+
+
+def _system_packages(session: nox.Session) -> None:
+    """Install what the source builds and the tests call, where this may be done; else say what is missing."""
+    missing = sorted({package for command, package in SYSTEM.items() if not shutil.which(command)})
+    if not missing:
+        return
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-y", "-q", "--no-install-recommends", *missing, external=True)
+    else:
+        session.error(f"the tests need these packages of the system: {' '.join(missing)}")

@@ -1,0 +1,31 @@
+"""pypack: ship a Python program as one file that needs no Python.
+
+This package is the command ``pypack``, and a tool for SCons at the same time::
+
+    import pypack
+
+    env = Environment(tools=[pypack.generate])
+    env.PyBundle("greet", app="examples/greet", target="linux-musl-x86_64")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from SCons.Environment import Base
+
+__version__ = "0.1.0"
+
+
+def exists(env: Base) -> bool:
+    """Say that the tool can be used (SCons asks)."""
+    del env
+    return True
+
+
+def generate(env: Base, **settings: Any) -> None:  # noqa: ANN401 - SCons hands through what the caller gives
+    """Add the builders to an SCons environment (SCons calls this for each tool)."""
+    from pypack import bridge
+
+    bridge.install(env, **settings)

@@ -1,0 +1,188 @@
+"""The app's own files: found by one walk, hashed with a memory of what was hashed before, packed into an image."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pypack import bytecode
+from pypack.errors import InputError, StepError
+from pypack.images.image import ImageBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pypack.pipeline import Context
+    from pypack.project import Project
+
+_SKIPPED_FOLDERS = ("__pycache__", "node_modules", "*.egg-info")
+_SKIPPED_FILES = ("*.pyc", "*.pyo", "*~")
+_SKIPPED_AT_TOP = (
+    "SConstruct", "noxfile.py", "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "uv.lock",
+)  # fmt: skip
+_OUTPUTS = ("build", "dist")
+_RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppFile:
+    """A file of the app: ``inside`` is its path below ``app/``, ``path`` where it is on the disk."""
+
+    inside: str
+    path: Path
+
+
+def files(project: Project) -> list[AppFile]:
+    """Return the files that belong to the app, sorted. Hidden ones, caches, virtual environments and outputs do not."""
+    found = [AppFile(inside=_below(project.under, inside), path=path) for inside, path in _walk(project)]
+    if not found:
+        raise InputError(f"{project.root} holds no file that could be bundled", do="name the folder of a program")
+    return sorted(found, key=lambda each: each.inside.encode())
+
+
+def digest(project: Project, memory: Path) -> str:
+    """Return a hash over the paths, modes and contents of the app's files.
+
+    ``memory`` is a JSON file that keeps the hashes of files whose size, time and inode are unchanged, so that
+    an unchanged app costs one look at each file.
+    """
+    known = _load(memory)
+    fresh: dict[str, list[Any]] = {}
+    whole = hashlib.sha256()
+    now = time.time_ns()
+    for each in files(project):
+        info = each.path.stat()
+        mark = [info.st_size, info.st_mtime_ns, info.st_ino]
+        row = known.get(each.inside)
+        same = row is not None and row[:3] == mark
+        content = row[3] if same and row is not None else _hash(each.path)
+        if now - info.st_mtime_ns > _RACY_NS:  # a file changed just now may change again without a new time
+            fresh[each.inside] = [*mark, content]
+        whole.update(f"{each.inside}\0{info.st_mode & stat.S_IXUSR}\0{content}\n".encode())
+    if fresh != known:
+        _store(memory, fresh)
+    return whole.hexdigest()
+
+
+def run_app(context: Context) -> None:
+    """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
+
+    Input: the kit (an interpreter of the same minor version). Params: ``project`` (not a JSON value in signatures: its
+    ``digest`` is), ``minor``, ``python``, ``sources``.
+    """
+    project: Project = context.params["project"].value
+    with ImageBuilder("app", folder=context.product.parent) as builder:
+        for each in files(project):
+            builder.add_file(f"app/{each.inside}", each.path)
+        with bytecode.interpreter(context.inputs[0], context.params["python"]) as python:
+            minor, sources = context.params["minor"], context.params["sources"]
+            failed = bytecode.add_bytecode(builder, python, minor=minor, keep_sources=sources, below="app/")
+            if failed:
+                raise _syntax_errors(failed)
+            boot = Path(__file__).with_name("boot")
+            source = (boot / "boot.py").read_bytes()
+            (done,) = bytecode.compile_sources(python, [("<pypack>", source)])
+        if done.error:
+            raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
+        builder.add("boot.pyc", done.bytecode)
+        builder.add("__main__.py", (boot / "zip_main.py").read_bytes())
+        builder.write(context.product)
+
+
+def boot_digest() -> str:
+    """Return a hash over the bootstrap's own sources."""
+    boot = Path(__file__).with_name("boot")
+    return hashlib.sha256((boot / "boot.py").read_bytes() + (boot / "zip_main.py").read_bytes()).hexdigest()
+
+
+def check_entry(project: Project) -> None:
+    """Refuse an entry point that is not among the app's files (a module may also come from a package)."""
+    entry = project.entry
+    if entry.kind == "script" and entry.name not in {each.inside for each in files(project)}:
+        raise InputError(f"entry {entry.name} is not among the app's files", do="check include and exclude")
+
+
+def _syntax_errors(failed: list[bytecode.Compiled]) -> StepError:
+    told = "\n".join("\n".join(f"  {line}" for line in each.error.splitlines()) for each in failed)
+    count = "a file" if len(failed) == 1 else f"{len(failed)} files"
+    return StepError(f"{count} of the app cannot be compiled:\n{told}", do="mend the source, or exclude it")
+
+
+def _walk(project: Project) -> Iterator[tuple[str, Path]]:
+    root = project.root
+    if project.only:
+        yield from ((name, root / name) for name in project.only)
+        for pattern in project.include:
+            yield from (
+                (path.relative_to(root).as_posix(), path) for path in sorted(root.glob(pattern)) if path.is_file()
+            )
+        return
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        top = here == root
+        folders[:] = sorted(name for name in folders if not _skipped_folder(here / name, top=top))
+        for name in sorted(names):
+            path = here / name
+            inside = path.relative_to(root).as_posix()
+            if not _skipped_file(name, top=top and not project.under) and not _excluded(inside, project.exclude):
+                yield inside, _checked(path)
+
+
+def _checked(path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+        path.name.encode()
+    except (OSError, UnicodeEncodeError) as error:
+        raise InputError(f"{path!a} of the app cannot be read: {error}", do="remove it, or exclude it") from error
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path} of the app is not a file", do="remove it, or exclude it")
+    return path
+
+
+def _skipped_folder(path: Path, *, top: bool) -> bool:
+    name = path.name
+    if name.startswith(".") or any(fnmatch.fnmatch(name, pattern) for pattern in _SKIPPED_FOLDERS):
+        return True
+    if top and name in _OUTPUTS and not (path / "__init__.py").exists():
+        return True
+    return (path / "pyvenv.cfg").exists()
+
+
+def _skipped_file(name: str, *, top: bool) -> bool:
+    patterns = (*_SKIPPED_FILES, *(_SKIPPED_AT_TOP if top else ()))
+    return name.startswith(".") or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def _excluded(inside: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatch(inside, each) or inside.startswith(f"{each.rstrip('/')}/") for each in patterns)
+
+
+def _below(under: str, inside: str) -> str:
+    return f"{under}/{inside}" if under else inside
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _load(memory: Path) -> dict[str, list[Any]]:
+    try:
+        rows: dict[str, list[Any]] = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return rows
+
+
+def _store(memory: Path, rows: dict[str, list[Any]]) -> None:
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = memory.with_name(f"{memory.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(rows), encoding="utf-8")
+    fresh.replace(memory)

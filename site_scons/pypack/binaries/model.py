@@ -1,0 +1,61 @@
+"""What is known about one file of native code, whichever its container."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Container = Literal["elf", "pe", "macho"]
+
+_GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+
+# Markers that name no version: the glibc that brought each of them (glibc's NEWS and Versions.def).
+_GLIBC_MARKERS = {
+    "GLIBC_ABI_DT_RELR": (2, 36),
+    "GLIBC_ABI_DT_X86_64_PLT": (2, 42),
+    "GLIBC_ABI_GNU_TLS": (2, 42),
+    "GLIBC_ABI_GNU2_TLS": (2, 42),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binary:
+    """One executable or shared library.
+
+    ``machines`` are processors by the names that targets use (several in a universal Mach-O). ``soname``, ``needed``,
+    ``rpath``, ``runpath`` and ``interpreter`` are what the file itself says, ``$ORIGIN`` unexpanded. ``versions`` are
+    the symbol versions without which the loader refuses it, e.g. ``GLIBC_2.17``. ``loadable`` is False for
+    object files.
+    """
+
+    container: Container
+    machines: tuple[str, ...]
+    bits: int = 64
+    loadable: bool = True
+    soname: str = ""
+    needed: tuple[str, ...] = ()
+    rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    interpreter: str = ""
+    versions: tuple[str, ...] = ()
+
+    @property
+    def glibc(self) -> tuple[int, int] | None:
+        """The oldest glibc that can load it, or None where it asks for none."""
+        found = [version for version in map(_glibc_version, self.versions) if version]
+        return max(found, default=None)
+
+    @property
+    def libc(self) -> Literal["gnu", "musl", ""]:
+        """The C library that it is linked with, or ``""`` (static, or it uses none)."""
+        if "ld-musl-" in self.interpreter or any(name == "libc.so" or "libc.musl-" in name for name in self.needed):
+            return "musl"
+        if self.glibc or any(name.startswith(("libc.so.", "ld-linux")) for name in self.needed):
+            return "gnu"
+        return ""
+
+
+def _glibc_version(name: str) -> tuple[int, int] | None:
+    found = _GLIBC.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else _GLIBC_MARKERS.get(name)

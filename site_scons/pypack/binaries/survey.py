@@ -1,0 +1,105 @@
+"""Questions about all the native code of an image at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from pypack.binaries.reader import container, read
+from pypack.images.image import read_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pypack.binaries.model import Binary, Container
+    from pypack.targets import Target
+
+_HEAD = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor:
+    """The oldest glibc that can load all of it, e.g. ``(2, 17)``, and a member that needs as much."""
+
+    version: tuple[int, int]
+    path: str
+
+    def __str__(self) -> str:
+        """Return e.g. ``glibc 2.17 (lib/libssl.so.3)``."""
+        return f"glibc {self.version[0]}.{self.version[1]} ({self.path})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A member that cannot be loaded on the target, and why, in one clause."""
+
+    path: str
+    why: str
+
+
+def glibc_floor(images: Iterable[Path]) -> Floor | None:
+    """Return the glibc that the ELF members of ``images`` need, or None where none of them needs any."""
+    highest: Floor | None = None
+    for image in images:
+        for path, binary in binaries(image, only={"elf"}):
+            version = binary.glibc
+            if binary.loadable and version and (highest is None or version > highest.version):
+                highest = Floor(version=version, path=path)
+    return highest
+
+
+def natives(image: Path, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> list[str]:
+    """Return the paths of the members that are native code in one of the containers of ``only``."""
+    kinds = set(only)
+    return [path for path, kind, _ in _members(image) if kind in kinds]
+
+
+def mismatches(image: Path, target: Target) -> list[Mismatch]:
+    """Return the members that Python would load and that are made for another machine or C library than ``target``.
+
+    Programs of other systems that lie about as data (setuptools carries Windows launchers everywhere) are no mismatch;
+    an extension module in the wrong container is.
+    """
+    found = []
+    for path, binary in binaries(image):
+        why = _mismatch(path, binary, target)
+        if why:
+            found.append(Mismatch(path=path, why=why))
+    return found
+
+
+def binaries(image: Path, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> Iterator[tuple[str, Binary]]:
+    """Yield each member that is native code, read."""
+    kinds = set(only)
+    for path, kind, stream in _members(image):
+        if kind in kinds:
+            stream.seek(0)
+            binary = read(stream)
+            if binary:
+                yield path, binary
+
+
+def _members(image: Path) -> Iterator[tuple[str, Container, IO[bytes]]]:
+    for member, stream in read_image(image):
+        if stream is None or member.size < _HEAD:
+            continue
+        kind = container(stream.read(_HEAD))
+        if kind:
+            yield member.path, kind, stream
+
+
+def _mismatch(path: str, binary: Binary, target: Target) -> str:
+    if not binary.loadable:
+        return ""
+    machines = "+".join(binary.machines)
+    if binary.container != target.container:
+        suffixes = PurePosixPath(path).suffixes
+        module = suffixes[-1:] == [".pyd"] or (suffixes[-1:] == [".so"] and len(suffixes) > 1)
+        return f"it is made for {binary.container} systems" if module else ""
+    if target.arch not in binary.machines:
+        return f"it is made for {machines}"
+    if binary.libc and target.libc and binary.libc != target.libc:
+        return f"it is linked with {'glibc' if binary.libc == 'gnu' else 'musl'}"
+    return ""

@@ -1,0 +1,125 @@
+# The bootstrap of a bundle. The launcher starts it as
+#
+#     python -I -S -B .../layers/<app>/boot.pyc BUNDLE FD CALLED ARGUMENT...
+#
+# It sets up what a program may look at, and then becomes the program. Only modules that are built in are imported:
+# each import from a file costs a tenth of a millisecond on every start.
+import sys
+
+
+class Pypack:
+    """What a program can ask about its own bundle, as ``sys.pypack``."""
+
+    def __init__(self, values):
+        self.__dict__.update(values)
+
+    def __repr__(self):
+        return "sys.pypack(%s)" % ", ".join("%s=%r" % pair for pair in self.__dict__.items())
+
+
+def start():
+    boot, bundle, descriptor, called = sys.argv[:4]
+    system = sys.modules.get("posix") or sys.modules["nt"]
+    separator = "\\" if system.__name__ == "nt" else "/"
+    if descriptor != "-1":  # the launcher's lock says that this bundle runs; children must not hold it on
+        system.set_inheritable(int(descriptor), False)
+    here = boot.rpartition(separator)[0]
+    with open(here + separator + "launch", encoding="utf-8") as stream:
+        facts = dict(line.rstrip("\n").split("=", 1) for line in stream)
+    sys.argv[:4] = [called]
+    sys.orig_argv[:] = sys.argv
+    app = here + separator + "app"
+    libraries = [entry for entry in sys.path if not entry.endswith(".zip")]
+    sys.path[:] = [app]
+    if facts["deps"]:
+        sys.path.append(here.rpartition(separator)[0] + separator + facts["deps"].replace("/", separator))
+    sys.path += libraries
+    sys.pypack = Pypack(
+        {
+            "name": facts["name"],
+            "version": facts["version"],
+            "target": facts["target"],
+            "bundle": bundle,
+            "id": sys.executable.split(separator)[-2] if separator in sys.executable else "",
+            "mode": facts["mode"],
+        }
+    )
+    names()
+    if facts["kind"] == "script":
+        return script(app + separator + facts["entry"].replace("/", separator))
+    if facts["kind"] == "function":
+        return function(facts["entry"], facts["function"])
+    return module(facts["entry"])
+
+
+def names():
+    # What the site module adds for people at a prompt; programs use them too.
+    import builtins
+
+    import _sitebuiltins
+
+    end = "Ctrl-Z plus Return" if sys.platform == "win32" else "Ctrl-D (i.e. EOF)"
+    builtins.quit = _sitebuiltins.Quitter("quit", end)
+    builtins.exit = _sitebuiltins.Quitter("exit", end)
+    builtins.help = _sitebuiltins._Helper()
+
+
+def found(name, path):
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path)
+        if spec is not None:
+            return spec
+    raise ImportError("the bundle's entry point, module %r, is not in it" % name, name=name)
+
+
+def module(name):
+    # What "python -m NAME" does: parents are imported, a package is run by its __main__.
+    path = None
+    parent = name.rpartition(".")[0]
+    if parent:
+        path = __import__(parent, fromlist=["__path__"]).__path__
+    spec = found(name, path)
+    if spec.submodule_search_locations is not None:
+        name += ".__main__"
+        spec = found(name, __import__(spec.name, fromlist=["__path__"]).__path__)
+    become(
+        spec.loader.get_code(spec.name),
+        __file__=spec.origin,
+        __cached__=spec.cached,
+        __spec__=spec,
+        __loader__=spec.loader,
+        __package__=spec.parent,
+    )
+
+
+def script(path):
+    # What "python FILE" does.
+    import _frozen_importlib_external as external
+
+    try:
+        loader = external.SourceFileLoader("__main__", path)
+        code = loader.get_code("__main__")
+    except FileNotFoundError:  # built without sources
+        loader = external.SourcelessFileLoader("__main__", path + "c")
+        code = loader.get_code("__main__")
+    become(code, __file__=path, __cached__=None, __spec__=None, __loader__=loader, __package__=None)
+
+
+def function(name, attributes):
+    # What a console script does.
+    target = __import__(name, fromlist=["*"])
+    for attribute in attributes.split("."):
+        target = getattr(target, attribute)
+    sys.exit(target())
+
+
+def become(code, **names):
+    space = sys.modules["__main__"].__dict__
+    for name in [name for name in space if name not in ("__name__", "__doc__", "__builtins__")]:
+        del space[name]
+    space["__doc__"] = None
+    space.update(names)
+    exec(code, space)
+
+
+start()

@@ -1,0 +1,248 @@
+"""Turns steps into SCons nodes. The only module that imports SCons.
+
+Each step is one node. What decides whether it is up to date, and where it is in the CacheDir, is its action's name and
+version, its params (a Value node), and the contents of its inputs; never the bytecode of a Python function, which
+differs between the versions of the Python that runs SCons.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import SCons.Action
+import SCons.Errors
+import SCons.Node.FS
+import SCons.Scanner
+import SCons.Script
+
+from pypack import folders, graph, hosts, planning, project, targets
+from pypack.errors import PypackError
+from pypack.pipeline import Context, Hidden, Settings, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from SCons.Environment import Base
+    from SCons.Node.FS import File
+
+_DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
+             "PYPACK_UPGRADE": False}  # fmt: skip
+
+
+def install(env: Base) -> None:
+    """Give ``env`` the methods ``PyBundle``, ``PyRuntime`` and ``PyStep``; variables that are set already stay."""
+    env.SetDefault(**_DEFAULTS)
+    env.AddMethod(py_bundle, "PyBundle")
+    env.AddMethod(py_runtime, "PyRuntime")
+    env.AddMethod(py_step, "PyStep")
+
+
+def py_bundle(
+    env: Base,
+    name: str = "",
+    *,
+    app: str = "",
+    entry: str = "",
+    target: str = "",
+    out: str = "",
+    **given: Any,  # noqa: ANN401 - settings of several kinds
+) -> list[File]:
+    """``env.PyBundle``: one bundle for each target, as a list of nodes below ``dist/``.
+
+    ``app`` is the program's folder or script, ``entry`` where it begins, ``target`` a name, several with commas,
+    ``all`` or ``host``; ``out`` names the file to write (one target only). ``given``: python, runtime,
+    requirements, sources, profile, include, exclude, version, pins, as in ``[tool.pypack]``.
+    """
+    try:
+        return _bundles(env, name, app, entry, target, out, given)
+    except PypackError as error:
+        raise SCons.Errors.UserError(str(error)) from error
+
+
+def _bundles(
+    env: Base, name: str, app: str, entry: str, target: str, out: str, given: dict[str, Any]
+) -> list[File]:  # fmt: skip
+    found = project.load(_path(env, app) if app else None, entry=entry, name=name, **given)
+    table = targets.load()
+    chosen = targets.select([target] if target else found.targets, table)
+    if out and len(chosen) > 1:
+        raise SCons.Errors.UserError("out names one file, but there are several targets")
+    inner = _inner(env)
+    plans = planning.plans(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
+    nodes = []
+    for plan in plans:
+        file = out or f"{inner.subst('$PYPACK_DIST')}/{plan.target.name}/{found.name}{plan.target.suffix}"
+        place = inner.File(file if Path(file).is_absolute() else f"#{file}")
+        nodes.append(_node(inner, graph.bundle(plan), place=place))
+        inner.Alias(plan.target.name, nodes[-1])
+    return nodes
+
+
+def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: str = "auto") -> File:
+    """``env.PyRuntime``: the runtime image of a target, as a node."""
+    try:
+        inner = _inner(env)
+        wanted = project.Project(
+            name="runtime", version="0", root=Path(), entry=project.Entry(kind="script", name=""), python=python,
+            runtime=runtime,
+        )  # fmt: skip
+        chosen = targets.find(target, targets.load())
+        build = Path(inner["PYPACK_BUILD_PATH"])
+        return _node(inner, planning.runtime(wanted, chosen, build=build, settings=_settings(inner)).image)
+    except PypackError as error:
+        raise SCons.Errors.UserError(str(error)) from error
+
+
+def py_step(env: Base, step: Step) -> File:
+    """``env.PyStep``: the node of any :class:`pypack.pipeline.Step`."""
+    return _node(_inner(env), step)
+
+
+def _inner(env: Base) -> Base:
+    """Return a copy of the user's environment with our own rules for what is up to date."""
+    inner = env.Clone()
+    inner.Decider("content-timestamp")
+    inner["PYPACK_BUILD_PATH"] = str(inner.Dir("#" + inner.subst("$PYPACK_BUILD")).get_abspath())
+    if not getattr(inner, "_CacheDir_path", None):
+        cache = folders.build_cache()
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            inner.CacheDir(str(cache))
+        except OSError as error:  # a read-only home: build without it
+            _say(f"pypack: building without the cache {cache}: {error.strerror}")
+    return inner
+
+
+def _settings(env: Base) -> Settings:
+    return Settings(
+        offline=bool(env["PYPACK_OFFLINE"]), verbose=bool(env["PYPACK_VERBOSE"]), jobs=hosts.cores(), say=_say
+    )
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _path(env: Base, name: str) -> Path:
+    """Return a path that a user wrote: relative to the SConscript, ``#`` for the top."""
+    return Path(name) if Path(name).is_absolute() else Path(env.Dir(name).get_abspath())
+
+
+def _node(env: Base, step: Step, *, place: File | None = None) -> File:
+    """Return the node of ``step``; the same product asked for twice is one node, and must mean the same step."""
+    node: File = place if place is not None else env.File(f"#{env.subst('$PYPACK_BUILD')}/{step.product}")
+    signature = _signature(step)
+    known = getattr(node.attributes, "pypack", None)
+    if known == signature:
+        return node
+    if known is not None:
+        raise PypackError(f"two different things are to be made as {node}", do="give one of them another name")
+    node.attributes.pypack = signature
+    sources = [_input(env, each) for each in step.inputs]
+    action = _StepAction(step)
+    extra: dict[str, Any] = {"source_scanner": _scanner(env, step)} if step.expand else {}
+    env.Command(node, [*sources, env.Value(signature)], action, **extra)
+    if not step.cached or (step.action == "resolve" and env["PYPACK_UPGRADE"]):
+        env.NoCache(node)
+    if step.action == "resolve" and env["PYPACK_UPGRADE"]:
+        env.AlwaysBuild(node)
+    return node
+
+
+def _input(env: Base, each: Step | Path) -> File:
+    return env.File(str(each.absolute())) if isinstance(each, Path) else _node(env, each)
+
+
+def _signature(step: Step) -> str:
+    visible = {key: value for key, value in step.params.items() if not isinstance(value, Hidden)}
+    return json.dumps([step.action, step.version, visible], sort_keys=True)
+
+
+def _scanner(env: Base, step: Step) -> SCons.Scanner.ScannerBase:
+    """Make a scanner that finds what the first input names (the wheels of a lock) once that has been built."""
+
+    def scan(node: File, _env: Base, _path: object) -> list[File]:
+        try:
+            return [] if _is_value(node) or not node.exists() else _extra(env, step, Path(node.get_abspath()))
+        except PypackError:
+            return []  # an outdated lock may name what cannot be used; the step itself tells if the new one does
+
+    return SCons.Scanner.ScannerBase(scan, name=f"pypack-{step.action}", recursive=False)
+
+
+def _extra(env: Base, step: Step, first: Path) -> list[File]:
+    assert step.expand is not None  # only such steps have a scanner
+    return [_node(env, each) for each in step.expand(first)]
+
+
+def _is_value(node: object) -> bool:
+    return not isinstance(node, SCons.Node.FS.Base)
+
+
+class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
+    """Runs a step; signs by the step's name and version."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        super().__init__(self._execute, {"cmdstr": f"{step.action:<10} $TARGET"})
+
+    def get_presig(self, target: object, source: object, env: object) -> bytes:
+        """Return what stands for the action in signatures."""
+        del target, source, env
+        return f"{self._step.action} {self._step.version}".encode()
+
+    def _execute(self, target: Sequence[File], source: Sequence[File], env: Base) -> object:
+        step, final = self._step, Path(target[0].get_abspath())
+        work = _work_file(env, final)
+        inputs = tuple(Path(node.get_abspath()) for node in source if not _is_value(node))
+        try:
+            extra = tuple(Path(node.get_abspath()) for node in _extra(env, step, inputs[0])) if step.expand else ()
+            step.run(Context(product=work, inputs=inputs, extra=extra, params=step.params, settings=_settings(env)))
+            _place(work, final)
+        except PypackError as error:
+            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code, exitstatus=2)
+        except OSError as error:
+            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1, exitstatus=2)
+        finally:
+            work.unlink(missing_ok=True)
+        return None
+
+
+def _work_file(env: Base, final: Path) -> Path:
+    folder = Path(env["PYPACK_BUILD_PATH"]) / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    work = folder / f"{hashlib.sha256(str(final).encode()).hexdigest()[:16]}-{final.name}"
+    work.unlink(missing_ok=True)
+    return work
+
+
+def _place(work: Path, final: Path) -> None:
+    """Put a finished product in place, whole or not at all, also on another file system."""
+    if final.is_dir():
+        raise PypackError(f"{final} is a folder; a file is to be written there", do="remove it, or choose another name")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        work.replace(final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        near = final.with_name(f".{final.name}.{os.getpid()}")
+        try:
+            shutil.copy2(work, near)
+            near.replace(final)
+        finally:
+            near.unlink(missing_ok=True)
+
+
+def _disk_error(error: OSError, final: Path) -> str:
+    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+        return (
+            f"the disk is full while {final} was made\n  -> free some space and build again; nothing half-made was left"
+        )
+    return f"{error.strerror or error}: {error.filename or final}\n  -> check that the folder can be written"

@@ -1,0 +1,59 @@
+"""Facts about an image that the bundle step and the launcher need, gathered once per image."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pypack import binaries
+from pypack.errors import StepError
+from pypack.images.image import list_image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pypack.pipeline import Context
+
+
+def run_facts(context: Context) -> None:
+    """Step: image -> JSON with ``members``, ``bytes``, ``glibc`` (floor and the file that needs it) and ``sizes``.
+
+    Params: ``sentinels``, paths that must be there; ``alternatives`` are separated by ``|``.
+    """
+    image = context.inputs[0]
+    members = {member.path: member for member in list_image(image)}
+    floor = binaries.glibc_floor([image])
+    facts = {
+        "members": len(members),
+        "bytes": sum(member.size for member in members.values()),
+        "glibc": ".".join(map(str, floor.version)) if floor else "",
+        "glibc_needed_by": floor.path if floor else "",
+        "sizes": {path: members[path].size for path in _present(context.params["sentinels"], members)},
+        "distributions": _distributions(members),
+    }
+    context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Return what :func:`run_facts` wrote."""
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def _present(sentinels: list[str], members: dict[str, Any]) -> list[str]:
+    found = []
+    for alternatives in sentinels:
+        path = next((each for each in alternatives.split("|") if each in members), None)
+        if path is None:
+            raise StepError(
+                f"the image has no {alternatives.replace('|', ' or ')}",
+                do="it is not a Python runtime for this target; choose another with runtime=…",
+            )
+        found.append(path)
+    return found
+
+
+def _distributions(members: dict[str, Any]) -> list[str]:
+    """Return ``name-version`` of each installed distribution."""
+    names = {path.split("/")[-2].removesuffix(".dist-info") for path in members if path.endswith(".dist-info/METADATA")}
+    return sorted(names)

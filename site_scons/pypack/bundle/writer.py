@@ -1,0 +1,154 @@
+"""Write a bundle: launcher, layers, the app's zip and the trailer, streamed into one file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from typing import IO, TYPE_CHECKING, Any
+
+from pypack.bundle import layer, manifest, trailer, verify, zips
+from pypack.bundle.facts import read_facts
+from pypack.errors import StepError
+from pypack.images.image import Member, list_image, read_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pypack.pipeline import Context
+
+_ALIGN = 8
+_CHUNK = 1 << 20
+_END_RECORD = 22
+
+
+def run_bundle(context: Context) -> None:
+    """Step: the bundle.
+
+    Inputs: stub, app image, runtime layer, runtime facts, and, where there are packages, deps layer and deps facts.
+    Params: see :func:`pypack.graph.bundle`.
+    """
+    stub, app, *rest = context.inputs
+    layers = dict(zip(("runtime", "deps"), zip(rest[::2], rest[1::2], strict=True), strict=False))
+    facts = {kind: read_facts(pair[1]) for kind, pair in layers.items()}
+    with context.product.open("w+b") as out:
+        _copy(stub, out)
+        rows = [_append_layer(out, kind, pair[0]) for kind, pair in layers.items()]
+        described = manifest.build(context.params, rows, facts)
+        _append_app(out, app, rows, described, context.params, facts)
+    context.product.chmod(0o755)
+    faults = verify.faults(context.product)
+    if faults:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        raise StepError(f"the bundle is not as it should be:\n{told}", do="report this as a bug of pypack")
+    context.say(_summary(context, described))
+
+
+def _append_layer(out: IO[bytes], kind: str, path: Path) -> trailer.LayerEntry:
+    facts = layer.read_facts(path)
+    offset = _pad(out)
+    _copy(path, out)
+    return trailer.LayerEntry(
+        kind=kind, offset=offset, size=facts.size, unpacked=facts.unpacked, frames=facts.frames, sha256=facts.sha256
+    )
+
+
+def _append_app(
+    out: IO[bytes],
+    app: Path,
+    rows: list[trailer.LayerEntry],
+    described: Mapping[str, Any],
+    params: Mapping[str, Any],
+    facts: Mapping[str, dict[str, Any]],
+) -> None:
+    start = _pad(out)
+    text = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    local_end = zips.write_entries(out, _entries(app, launch_file(params, rows), text))
+    digest = _hash_range(out, start, local_end)
+    size = local_end - start
+    rows.append(trailer.LayerEntry(kind="app", offset=start, size=size, unpacked=size, frames=0, sha256=digest))
+    end = out.seek(0, io.SEEK_END)
+    line = f"pypack bundle: {params['name']} {params['version']} for {params['target']}"
+    sizes = {member.path: member.size for member in list_image(app)}
+    tail = trailer.pack(
+        line,
+        launch_block(params, facts, sizes),
+        rows,
+        zip_offset=start,
+        local_end=local_end,
+        central_size=end - local_end,
+    )
+    out.seek(end - 2)
+    out.write(len(tail).to_bytes(2, "little") + tail)
+
+
+def _entries(app: Path, launch: bytes, described: bytes) -> Iterator[tuple[Member, IO[bytes] | None]]:
+    """Yield the app's image with ``launch`` and ``pypack.json`` in front of the folder ``app/``."""
+    added = {"launch": launch, "pypack.json": described}
+    for path, content in added.items():
+        yield Member(path=path, size=len(content)), io.BytesIO(content)
+    yield from read_image(app)
+
+
+def launch_file(params: Mapping[str, Any], rows: list[trailer.LayerEntry]) -> bytes:
+    """Return the text that the bootstrap reads: one ``key=value`` a line."""
+    deps = next((row.sha256[:16].hex() for row in rows if row.kind == "deps"), "")
+    values = {
+        "name": params["name"],
+        "version": params["version"],
+        "target": params["target"],
+        "mode": params["mode"],
+        "kind": params["entry"]["kind"],
+        "entry": params["entry"]["name"],
+        "function": params["entry"]["function"],
+        "deps": f"{deps}/site-packages" if deps else "",
+    }
+    return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
+
+
+def launch_block(
+    params: Mapping[str, Any], facts: Mapping[str, dict[str, Any]], app_sizes: Mapping[str, int]
+) -> list[tuple[str, str]]:
+    """Return the pairs of the trailer's launch block, in order."""
+    pairs = [(key, params[key]) for key in ("name", "version", "target", "launch", "python")]
+    pairs += [("boot", "boot.pyc"), *(("option", option) for option in params["options"]), ("site", params["site"])]
+    pairs.append(("path", "3:app"))
+    if "deps" in facts:
+        pairs.append(("path", "2:site-packages"))
+    pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]
+    pairs.append(("sentinel", f"3:{app_sizes['boot.pyc']}:boot.pyc"))
+    floor = manifest.floor(facts)
+    return [*pairs, ("glibc", floor)] if floor else pairs
+
+
+def _copy(path: Path, out: IO[bytes]) -> None:
+    with path.open("rb") as stream:
+        shutil.copyfileobj(stream, out, _CHUNK)
+
+
+def _pad(out: IO[bytes]) -> int:
+    position = out.seek(0, io.SEEK_END)
+    out.write(b"\0" * (-position % _ALIGN))
+    return out.tell()
+
+
+def _hash_range(out: IO[bytes], start: int, end: int) -> bytes:
+    digest = hashlib.sha256()
+    out.seek(start)
+    left = end - start
+    while left:
+        piece = out.read(min(left, _CHUNK))
+        digest.update(piece)
+        left -= len(piece)
+    return digest.digest()
+
+
+def _summary(context: Context, described: Mapping[str, Any]) -> str:
+    size = context.product.stat().st_size / 1e6
+    python = described["python"]["version"]
+    words = f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB, Python {python}"
+    if described["glibc"]["floor"]:
+        words += f", needs glibc {described['glibc']['floor']} or newer ({described['glibc']['needed_by']})"
+    return words

@@ -1,0 +1,173 @@
+"""Compile Python sources to unchecked-hash bytecode, by an interpreter of the target's minor version.
+
+Bytecode that carries a hash which nobody checks (PEP 552) is valid whatever the times of the files are: nothing is
+compared at import, and the same source gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import subprocess
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pypack.errors import StepError
+from pypack.images.image import ImageBuilder, Member, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pypack.pipeline import Context
+    from pypack.targets import Layout
+
+_END = b"\xff\xff\xff\xff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What became of one source: ``bytecode``, or the text of the error."""
+
+    path: str
+    bytecode: bytes = b""
+    error: str = ""
+
+
+def tag(minor: str) -> str:
+    """Return CPython's cache tag for a minor version: ``cpython-313`` for ``3.13``."""
+    return f"cpython-{minor.replace('.', '')}"
+
+
+def cache_path(source: str, minor: str) -> str:
+    """Return where the import system looks for the bytecode of ``source`` (PEP 3147)."""
+    folder, name = posixpath.split(source)
+    return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{tag(minor)}.pyc")
+
+
+def kit_members(layout: Layout) -> Iterable[str]:
+    """Return the beginnings of the paths that an interpreter needs in order to start and compile."""
+    stdlib = layout.stdlib
+    return (
+        layout.python,
+        posixpath.dirname(layout.libpython) + "/lib" if "/" in layout.libpython else layout.libpython,
+        f"{stdlib}/encodings/",
+        f"{stdlib}/os.py",
+        f"{stdlib}/codecs.py",
+        f"{stdlib}/io.py",
+        f"{stdlib}/abc.py",
+        f"{stdlib}/lib-dynload",
+    )
+
+
+def run_kit(context: Context) -> None:
+    """Step: cut a runtime image down to what is needed to compile (the interpreter, its libraries, encodings).
+
+    Input: the runtime image. Params: ``members``, beginnings of paths.
+    """
+    wanted = tuple(context.params["members"])
+    from pypack.images.image import read_image
+
+    with ImageBuilder("kit", folder=context.product.parent) as builder:
+        for member, stream in read_image(context.inputs[0]):
+            if member.path.startswith(wanted):
+                builder.add_member(member, stream)
+        builder.write(context.product)
+
+
+@contextmanager
+def interpreter(kit: Path, python: str) -> Iterator[Path]:
+    """Unpack a kit for the time of a ``with`` block and give the path of its interpreter."""
+    with unpacked(kit) as folder:
+        yield folder / python
+
+
+def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optimize: int = 0) -> Iterator[Compiled]:
+    """Compile ``(path, source)`` pairs in order, in one process; paths become ``co_filename``.
+
+    One process and a fixed order keep the bytes the same: what an interpreter has seen
+    before can change how it writes shared constants.
+    """
+    worker = Path(__file__).with_name("boot") / "compiler.py"
+    command = [str(python), "-I", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
+    assert process.stdin and process.stdout and process.stderr
+    pairs = list(sources)
+    feeder = threading.Thread(target=_feed, args=(process.stdin, pairs), daemon=True)
+    feeder.start()
+    with process:
+        for path, _ in pairs:
+            head = process.stdout.read(5)
+            if len(head) < 5:
+                told = process.stderr.read().decode("utf-8", "replace").strip()
+                raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
+            content = process.stdout.read(int.from_bytes(head[1:], "little"))
+            if head[0]:
+                yield Compiled(path=path, error=content.decode("utf-8", "replace"))
+            else:
+                yield Compiled(path=path, bytecode=content)
+        feeder.join()
+
+
+def run_compile(context: Context) -> None:
+    """Step: add bytecode to an image.
+
+    Inputs: the image, the kit. Params: ``minor``, ``python`` (path in the kit), ``sources`` (keep them), ``optimize``,
+    ``below`` (only what starts with this path is compiled). A file that does not compile stays as it is: packages
+    carry templates and code for other versions.
+    """
+    image, kit = context.inputs[:2]
+    with ImageBuilder("compiled", folder=context.product.parent) as builder:
+        builder.add_image(image)
+        with interpreter(kit, context.params["python"]) as python:
+            failed = add_bytecode(
+                builder,
+                python,
+                minor=context.params["minor"],
+                keep_sources=context.params["sources"],
+                optimize=context.params["optimize"],
+                below=context.params["below"],
+            )
+        for fault in failed:
+            context.note(f"not compiled: {fault.error}")
+        builder.write(context.product)
+
+
+def add_bytecode(
+    builder: ImageBuilder, python: Path, *, minor: str, keep_sources: bool, optimize: int = 0, below: str = ""
+) -> list[Compiled]:
+    """Compile every ``.py`` of ``builder`` and add the result; return those that failed.
+
+    Without sources the bytecode takes the place of the source (``x.pyc`` beside where ``x.py`` was), where the import
+    system finds it. A source that failed is kept.
+    """
+    wanted = [path for path in builder.paths() if path.startswith(below) and _is_source(builder.member(path))]
+    failed = []
+    for done in compile_sources(python, ((path, builder.read(path)) for path in wanted), optimize=optimize):
+        if done.error:
+            failed.append(done)
+        elif keep_sources:
+            builder.add(cache_path(done.path, minor), done.bytecode)
+        else:
+            builder.remove(done.path)
+            builder.add(f"{done.path}c", done.bytecode)
+    return failed
+
+
+def _is_source(member: Member) -> bool:
+    return member.kind == "file" and member.path.endswith(".py")
+
+
+def _feed(stream: IO[bytes], pairs: list[tuple[str, bytes]]) -> None:
+    try:
+        for path, source in pairs:
+            name = path.encode("utf-8", "surrogateescape")
+            stream.write(len(name).to_bytes(4, "little") + name + len(source).to_bytes(4, "little") + source)
+        stream.write(_END)
+        stream.close()
+    except OSError:
+        pass  # the reader sees that the process died, and says so with its last words

@@ -1,0 +1,48 @@
+"""``pypack cache``: what is kept on the machine that builds, and pruning of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pypack import folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_DAY = 86_400
+
+
+def show() -> int:
+    """Print where the caches are and how large each is."""
+    print(folders.cache_root())
+    for path in _places():
+        sizes = [each.stat().st_size for each in _files(path)]
+        print(f"  {path.name:<10} {sum(sizes) / 1e6:>10.1f} MB in {len(sizes)} files")
+    return 0
+
+
+def prune(days: int) -> int:
+    """Remove files that were neither read nor written for ``days`` days; what is needed again is made again."""
+    oldest = time.time() - days * _DAY
+    freed = 0
+    for path in _places():
+        for each in _files(path):
+            info = each.stat()
+            if max(info.st_atime, info.st_mtime) < oldest:
+                freed += info.st_size
+                each.unlink(missing_ok=True)
+    print(f"removed {freed / 1e6:.1f} MB")
+    return 0
+
+
+def _places() -> list[Path]:
+    """The builder's own folders; ``layers``, ``apps`` and ``tmp`` belong to the bundles that run here."""
+    return [folders.downloads(), folders.build_cache(), folders.zig_cache()]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (
+        (each for each in path.rglob("*") if each.is_file() and each.suffix != ".lock") if path.is_dir() else iter(())
+    )

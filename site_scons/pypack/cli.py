@@ -1,0 +1,168 @@
+"""The command ``pypack``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pypack import __version__
+from pypack.errors import InputError, PypackError, near
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EXAMPLES = """\
+examples:
+  pypack build myapp/                           a folder with __main__.py, for this machine
+  pypack build --entry tool.py -o dist/tool     one script
+  pypack build --entry myapp/ -r requirements.txt --target linux-musl-x86_64
+  pypack inspect dist/linux-musl-x86_64/myapp   what is in a bundle
+  pypack targets                                what can be built for
+"""
+_BUILD_EXAMPLES = """\
+examples:
+  pypack build myapp/
+  pypack build --entry myapp/ -r requirements.txt -o dist/myapp --python 3.13
+  pypack build --entry pkg.cli:main --target host,linux-musl-x86_64
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 done, 1 build failed, 2 bad input, 3 not to be fetched."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except PypackError as error:
+        if options.debug:
+            raise
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(text: str) -> None:
+    red, plain = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
+    print(f"{red}pypack: {text}{plain}", file=sys.stderr)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names close options when one is not known."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        words = message.split("unrecognized arguments: ")
+        if len(words) == 2:
+            known = [option for action in self._actions for option in action.option_strings]
+            hints = [near(word.split("=", maxsplit=1)[0], known) for word in words[1].split() if word.startswith("-")]
+            message += next((hint for hint in hints if hint), "")
+        super().error(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="pypack", description="Ship a Python program as one file.", epilog=_EXAMPLES, formatter_class=raw
+    )
+    parser.add_argument("--version", action="version", version=f"pypack {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_build(commands.add_parser("build", help="build bundles", epilog=_BUILD_EXAMPLES, formatter_class=raw))
+    targets = commands.add_parser("targets", help="list the targets")
+    targets.set_defaults(run=_targets)
+    inspect = commands.add_parser("inspect", help="show what is in a bundle, and check it")
+    inspect.add_argument("bundle", type=Path, metavar="BUNDLE")
+    inspect.add_argument("--json", action="store_true", help="print JSON for machines")
+    inspect.set_defaults(run=_inspect)
+    cache = commands.add_parser("cache", help="show what is kept on this machine, or prune it")
+    cache.add_argument("--prune", type=int, metavar="DAYS", help="remove what was not used for DAYS days")
+    cache.set_defaults(run=_cache)
+    return parser
+
+
+def _add_build(build: argparse.ArgumentParser) -> None:
+    add = build.add_argument
+    add("dir", nargs="?", metavar="DIR", help="folder of the program, or a script (default: this folder)")
+    add(
+        "--entry",
+        default="",
+        metavar="PATH|MODULE[:FUNC]",
+        help="where it begins: a script, a package folder or module:function",
+    )
+    add("-o", "--output", default="", metavar="OUT", help="file to write (default: dist/<target>/<name>)")
+    add("--name", default="", help="name of the executable")
+    add("-r", "--requirements", default="", metavar="FILE", help="requirements file of the program")
+    add("--python", default="", metavar="V", help="version of CPython, e.g. 3.13")
+    add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
+    add("--runtime", default="", metavar="R", help="auto, pbs, source, host, or a path or address of a runtime")
+    add("--mode", default="", metavar="M", help="onefile")
+    add("--profile", default="", choices=("", "dev", "release"), help="dev packs fast, release packs small")
+    add("--no-sources", action="store_true", help="leave .py files out; tracebacks then show no lines")
+    add("--offline", action="store_true", help="use only what was fetched before")
+    add("--upgrade", action="store_true", help="resolve the requirements and choose the runtime anew")
+    add("-j", "--jobs", type=int, metavar="N", help="steps at the same time")
+    add("-v", "--verbose", action="store_true", help="show every command")
+    build.set_defaults(run=_build)
+
+
+def _build(options: argparse.Namespace) -> int:
+    """Check the input, then run the same SCons graph as ``scons`` does, in this process."""
+    from pypack import folders, project, targets
+
+    app = Path(options.dir) if options.dir else None
+    requirements = str(Path(options.requirements).absolute()) if options.requirements else ""
+    found = project.load(
+        app, entry=options.entry, name=options.name, mode=options.mode, requirements=requirements
+    )  # fmt: skip
+    chosen = targets.select([options.target] if options.target else found.targets, targets.load())
+    if options.output and len(chosen) > 1:
+        raise InputError("-o names one file, but there are several targets", do="leave -o out: dist/<target>/<name>")
+    if options.output and Path(options.output).is_dir():
+        raise InputError(
+            f"-o {options.output} is a folder; a file is meant", do=f"try -o {options.output}/{found.name}"
+        )
+    values = {
+        "app": options.dir or ("" if options.entry else "."), "entry": options.entry, "name": options.name,
+        "target": options.target, "requirements": requirements, "python": options.python, "runtime": options.runtime,
+        "mode": options.mode, "profile": options.profile, "sources": "no" if options.no_sources else "",
+        "offline": "yes" if options.offline else "", "upgrade": "yes" if options.upgrade else "",
+        "verbose": "yes" if options.verbose else "",
+        "out": str(Path(options.output).absolute()) if options.output else "",
+    }  # fmt: skip
+    words = [f"{key}={value}" for key, value in values.items() if value]
+    jobs = [f"-j{options.jobs}"] if options.jobs else []
+    return _scons(["-Q", "-f", str(folders.sconstruct()), *jobs, *words])
+
+
+def _scons(words: list[str]) -> int:
+    import SCons.Script
+
+    sys.argv = ["scons", *words]
+    try:
+        SCons.Script.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def _targets(options: argparse.Namespace) -> int:
+    del options
+    from pypack import hosts, targets
+
+    for target in targets.load().values():
+        here = "  (this machine)" if target.name == hosts.target_name() else ""
+        print(f"{target.name:<20} {target.container:<6} runtimes: {', '.join(target.providers)}{here}")
+    return 0
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from pypack.bundle import inspect
+
+    return inspect.show(options.bundle, as_json=options.json)
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from pypack import caches
+
+    return caches.prune(options.prune) if options.prune is not None else caches.show()

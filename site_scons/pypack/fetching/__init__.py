@@ -1,0 +1,1 @@
+"""The parts of fetching: addresses as text, one download over HTTP, progress. ``pypack.fetch`` puts them together."""

@@ -1,0 +1,145 @@
+"""Changes to a runtime's tree that hold for any provider: dropping members, cleaning build paths."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pypack.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pypack.images.image import ImageBuilder
+
+_PREFIX = "@prefix@"
+_SYSCONFIG = """\
+# The variables that CPython was built with. Folders of the build are left out; {token} is where this runtime is now.
+from sys import base_prefix as _prefix
+
+build_time_vars = {{
+{rows}
+}}
+for _name, _value in build_time_vars.items():
+    if isinstance(_value, str) and "{token}" in _value:
+        build_time_vars[_name] = _value.replace("{token}", _prefix)
+"""
+
+
+def drop(builder: ImageBuilder, patterns: Iterable[str]) -> int:
+    """Remove the members that a pattern matches, with all below them; return how many members went.
+
+    ``*`` stands for anything but ``/``, a leading ``**/`` for any folders (none, too). A folder that is left
+    with nothing in it is not kept.
+    """
+    tests = [_compiled(pattern) for pattern in patterns]
+    before = len(builder)
+    tops = {found[0].rstrip("/") for path in builder.paths() for test in tests if (found := test.match(path))}
+    for path in tops:
+        builder.remove(path)
+    return before - len(builder)
+
+
+def keep(builder: ImageBuilder, patterns: Iterable[str]) -> int:
+    """Remove all but the members that a pattern matches; return how many are left."""
+    tests = [_compiled(pattern) for pattern in patterns]
+    for path in builder.paths():
+        if not any(test.match(path) for test in tests):
+            builder.remove(path)
+    return len(builder)
+
+
+def unlink_lost(builder: ImageBuilder) -> None:
+    """Remove links whose target is no longer in the tree."""
+    while lost := [path for path in builder.paths() if _is_lost(builder, path)]:
+        for path in lost:
+            builder.remove(path)
+
+
+def clean_sysconfig(builder: ImageBuilder, stdlib: str, *, install: str, build: Iterable[str]) -> None:
+    """Make ``_sysconfigdata*.py`` in ``stdlib`` say where the runtime is, instead of where it was built.
+
+    ``install`` is the prefix it was configured with, ``build`` are folders that existed only while it was built:
+    options that lead there are dropped, programs there are called by their bare name.
+    """
+    folders = tuple(build)
+    for path in _matching(builder, f"{stdlib}/_sysconfigdata*.py"):
+        values = _variables(builder.read(path), path)
+        rows = "\n".join(f"    {key!r}: {_value(values[key], install, folders)!r}," for key in sorted(values))
+        builder.replace(path, _SYSCONFIG.format(rows=rows, token=_PREFIX).encode())
+
+
+def clean_pkgconfig(builder: ImageBuilder, *, install: str, build: Iterable[str]) -> None:
+    """Make ``lib/pkgconfig/*.pc`` count from their own place."""
+    folders = tuple(build)
+    for path in _matching(builder, "lib/pkgconfig/*.pc"):
+        if builder.member(path).kind != "file":
+            continue
+        text = builder.read(path).decode()
+        lines = [cleaned(line, install, folders, prefix="${pcfiledir}/../..") for line in text.split("\n")]
+        builder.replace(path, "\n".join(lines).encode())
+
+
+def cleaned(text: str, install: str, build: tuple[str, ...], *, prefix: str = _PREFIX) -> str:
+    """Return a value without build folders: ``install`` becomes ``prefix``, words that lead into ``build`` go."""
+    if build and _below(build).search(text):
+        words = (_word(word, build) for word in text.split(" "))
+        text = " ".join(word for word in words if word)
+    return _below((install,)).sub(lambda _: prefix, text) if install else text
+
+
+def _value(value: object, install: str, build: tuple[str, ...]) -> object:
+    return cleaned(value, install, build) if isinstance(value, str) else value
+
+
+def _word(word: str, build: tuple[str, ...]) -> str:
+    found = _below(build).search(word)
+    if not found:
+        return word
+    if found.start() == 0 and "/bin/" in word:
+        return word.rsplit("/", 1)[-1]
+    return ""
+
+
+@lru_cache(maxsize=64)
+def _below(folders: tuple[str, ...]) -> re.Pattern[str]:
+    names = "|".join(re.escape(folder) for folder in folders)
+    return re.compile(rf"(?<![\w./+-])(?:{names})(?=$|[/\s'\":;,=)])|(?<=-[ILF])(?:{names})(?=$|[/\s'\":;,=)])")
+
+
+def _variables(data: bytes, path: str) -> dict[str, object]:
+    try:
+        for node in ast.parse(data).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["build_time_vars"]:
+                found = ast.literal_eval(node.value)
+                if isinstance(found, dict):
+                    return {str(key): value for key, value in found.items()}
+    except (SyntaxError, ValueError) as e:
+        raise ArchiveError(f"{path} in the runtime cannot be read: {e}", do="use another runtime") from e
+    raise ArchiveError(f"{path} in the runtime has no build_time_vars", do="use another runtime")
+
+
+def _is_lost(builder: ImageBuilder, path: str) -> bool:
+    member = builder.member(path)
+    if member.kind != "link":
+        return False
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.link))
+    return target != "." and target not in builder and not any(p.startswith(f"{target}/") for p in builder.paths())
+
+
+def _matching(builder: ImageBuilder, pattern: str) -> list[str]:
+    test = re.compile(_compiled(pattern).pattern.removesuffix(_BELOW) + r"\Z")
+    return [path for path in builder.paths() if test.match(path)]
+
+
+_BELOW = r"(?:/|\Z)"
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    deep = pattern.startswith("**/")
+    body = re.escape(pattern[3:] if deep else pattern).replace(r"\*", "[^/]*")
+    return re.compile(("(?:.*/)?" if deep else "") + body + _BELOW)

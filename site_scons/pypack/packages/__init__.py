@@ -1,0 +1,1 @@
+"""Third-party packages: resolved by uv into a lock, fetched by hash, unpacked into one image."""

@@ -1,0 +1,177 @@
+"""Resolve requirements into a lock with hashes (PEP 751, made by uv), and read such a lock."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pypack.errors import InputError, StepError
+from pypack.packages import tags
+from pypack.pins import Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pypack.pipeline import Context
+    from pypack.targets import Target
+
+_NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(.+?)\s*(?:#.*)?$")
+_READ = "docs/dependencies.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """One wheel that a lock names, chosen for a target."""
+
+    distribution: str
+    version: str
+    pin: Pin
+
+
+def requirement_files(path: Path) -> list[Path]:
+    """Return a requirements file and every file that it includes by ``-r`` or ``-c``, each once."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", do="name a requirements file")
+    if not path.is_file():
+        raise InputError(f"requirements file {path} does not exist", do="check the path after -r / requirements=")
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        if not file.is_file():
+            raise InputError(f"requirements file {file} does not exist", do=f"it is included by {found[-1]}")
+        found.append(file)
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            nested = _NESTED.match(line)
+            if nested and "://" not in nested[1]:
+                waiting.append(Path(os.path.normpath(file.parent / nested[1].strip("\"'"))))
+    return found
+
+
+def index_fingerprint() -> str:
+    """Return a hash over the settings that tell uv where packages come from; the settings stay secret."""
+    relevant = sorted((key, value) for key, value in os.environ.items() if key.startswith(("UV_INDEX", "UV_DEFAULT_",
+        "UV_FIND_LINKS", "UV_EXTRA_INDEX", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_CONSTRAINT",
+        "UV_OVERRIDE", "UV_CONFIG_FILE")))  # fmt: skip
+    return hashlib.sha256(repr(relevant).encode()).hexdigest() if relevant else ""
+
+
+def run_resolve(context: Context) -> None:
+    """Step: ``uv pip compile`` of a requirements file for one target and version.
+
+    Inputs: the requirements file and those that it includes. Params: ``platform`` (uv's name), ``python`` (full
+    version), ``target``.
+    """
+    import uv
+
+    requirements = context.inputs[0].absolute()
+    command = [
+        uv.find_uv_bin(), "pip", "compile", requirements.name, "--quiet", "--no-progress", "--color", "never",
+        "--format", "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:",
+        "--python-platform", context.params["platform"], "--python-version", context.params["python"],
+    ]  # fmt: skip
+    if context.settings.offline:
+        command.append("--offline")
+    context.note(" ".join(command))
+    done = subprocess.run(
+        command, cwd=requirements.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        raise _explained(done.stderr, requirements, context)
+    context.product.write_text(done.stdout, encoding="utf-8", newline="\n")
+
+
+def _explained(told: str, requirements: Path, context: Context) -> StepError:
+    reason = "\n".join(f"  {line}" for line in told.strip().splitlines())
+    target, python = context.params["target"], context.params["python"]
+    do = "change the requirement, the Python version or the target"
+    if context.settings.offline:
+        do = "build once without --offline, so that the packages are in uv's cache"
+    elif "no wheels with a matching" in told or "no wheels" in told:
+        do = "a package has no wheel for this target: ask for another version of it, or another target"
+    return StepError(f"{requirements} cannot be resolved for {target}, Python {python}:\n{reason}", do=do, see=_READ)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a lock as a table, refusing a version that is not known."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a lock: {error}", do="make it again", see=_READ) from error
+    if str(table.get("lock-version", "")).split(".")[0] != "1":
+        raise InputError(f"{path} has lock-version {table.get('lock-version')!r}; only 1.x is known", see=_READ)
+    return table
+
+
+def choose_wheels(lock: Mapping[str, Any], target: Target, minor: str, *, static: bool) -> list[Wheel]:
+    """Return the best wheel of each package in the lock; name every package that has none, with what exists."""
+    accepted = tags.supported(target, minor, pure=static)
+    chosen, faults = [], []
+    for package in lock.get("packages", []):
+        offers = {_file_name(row): row for row in _wheel_rows(package)}
+        name = tags.best(offers, accepted)
+        if name is None:
+            faults.append(_refusal(package, list(offers), static=static))
+        else:
+            chosen.append(_wheel(package, name, offers[name]))
+    if faults:
+        raise _no_wheel(faults, target, static=static)
+    return chosen
+
+
+def _no_wheel(faults: list[str], target: Target, *, static: bool) -> StepError:
+    told = "\n".join(f"  {fault}" for fault in faults)
+    if not static:
+        return StepError(f"no wheel fits {target.name}:\n{told}", do="ask for another version or target", see=_READ)
+    gnu = target.name.replace("-musl-", "-gnu-")
+    return StepError(
+        f"the static Python of {target.name} loads no native code, and these packages have no pure wheel:\n{told}",
+        do=f"build for {gnu}, or do without them",
+        see=_READ,
+    )
+
+
+def _wheel_rows(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = list(package.get("wheels", []))
+    if "archive" in package and _file_name(package["archive"]).endswith(".whl"):
+        rows.append(package["archive"])
+    return rows
+
+
+def _file_name(row: Mapping[str, Any]) -> str:
+    if row.get("name"):
+        return str(row["name"])
+    place = str(row.get("url") or row.get("path") or "")
+    return unquote(urlsplit(place).path if "://" in place else place).replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _refusal(package: Mapping[str, Any], names: list[str], *, static: bool) -> str:
+    label = f"{package.get('name', '?')} {package.get('version', '')}".strip()
+    if not names:
+        return f"{label}: there is no wheel of it"
+    return (
+        f"{label}: {'native wheels only' if static else 'wheels exist for'} ({', '.join(tags.platform_words(names))})"
+    )
+
+
+def _wheel(package: Mapping[str, Any], name: str, row: Mapping[str, Any]) -> Wheel:
+    pin = Pin(
+        file=name,
+        urls=(str(row.get("url") or row["path"]),),
+        sha256=str(row.get("hashes", {}).get("sha256", "")),
+        size=int(row.get("size", 0)),
+        version=str(package.get("version", "")),
+    )
+    if not pin.sha256:
+        raise StepError(f"the lock has no sha256 for {name}", do="make the lock again with hashes", see=_READ)
+    return Wheel(distribution=str(package["name"]), version=pin.version, pin=pin)

@@ -1,0 +1,72 @@
+"""Which wheels a target can load, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging import tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pypack.targets import Target
+
+_LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+
+
+def platforms(target: Target) -> list[str]:
+    """Return the platform tags of a target, newest first, nothing above its floor."""
+    arch, floor = target.wheel_arch, target.floor_version
+    match target.wheels:
+        case "manylinux":
+            return _manylinux(arch, floor[1])
+        case "musllinux":
+            return [f"musllinux_1_{minor}_{arch}" for minor in range(floor[1], -1, -1)]
+        case "macosx":
+            return list(tags.mac_platforms((floor[0], floor[1]), arch))
+        case _:
+            return [f"{target.wheels}_{arch}"]
+
+
+def _manylinux(arch: str, newest: int) -> list[str]:
+    found = []
+    for minor in range(newest, 4, -1):
+        found.append(f"manylinux_2_{minor}_{arch}")
+        if (2, minor) in _LEGACY_MANYLINUX:
+            found.append(f"{_LEGACY_MANYLINUX[2, minor]}_{arch}")
+    return [*found, f"linux_{arch}"]
+
+
+def supported(target: Target, minor: str, *, pure: bool) -> dict[tags.Tag, int]:
+    """Return every tag that a Python ``minor`` on ``target`` accepts, with its rank (0 is best).
+
+    ``pure``: the runtime loads no native code, so only wheels for any platform will do.
+    """
+    version = tuple(int(part) for part in minor.split("."))
+    interpreter = f"cp{minor.replace('.', '')}"
+    found: list[tags.Tag] = []
+    if not pure:
+        found += tags.cpython_tags(version, [interpreter], platforms(target))
+    found += tags.compatible_tags(version, interpreter, [] if pure else platforms(target))
+    return {tag: rank for rank, tag in reversed(list(enumerate(found)))}
+
+
+def best(names: Iterable[str], accepted: Mapping[tags.Tag, int]) -> str | None:
+    """Return the wheel file name that fits best, or None where none fits."""
+    ranked = [(rank, name) for name in names if (rank := _rank(name, accepted)) is not None]
+    return min(ranked)[1] if ranked else None
+
+
+def platform_words(names: Sequence[str]) -> list[str]:
+    """Return the platform parts of wheel file names, for telling which wheels exist."""
+    return sorted({name.removesuffix(".whl").rsplit("-", 1)[-1] for name in names})
+
+
+def _rank(name: str, accepted: Mapping[tags.Tag, int]) -> tuple[int, int] | None:
+    try:
+        _, _, build, offered = parse_wheel_filename(name)
+    except InvalidWheelFilename:
+        return None
+    ranks = [accepted[tag] for tag in offered if tag in accepted]
+    return (min(ranks), -(build[0] if build else 0)) if ranks else None

@@ -1,0 +1,118 @@
+"""Provider ``given``: a runtime that the user names by path or address: an archive, or a folder."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pypack import fetch
+from pypack.errors import InputError
+from pypack.fetching import urls
+from pypack.images.image import ImageBuilder, add_tree
+from pypack.pins import Pin, file_name
+from pypack.pipeline import Context, Settings, Step
+from pypack.providers import given_facts, tree
+from pypack.providers.base import Runtime
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pypack.providers.base import Request
+    from pypack.providers.given_facts import Facts
+
+_SHA256 = re.compile(r"(?:^|&)sha256=([0-9a-fA-F]{64})(?:&|$)")
+_SEE = "docs/pins.md"
+
+
+class GivenProvider:
+    """A runtime tree of PBS's shape, with or without its leading ``python/``.
+
+    ``where`` is a folder, an archive, or the address of one with its hash (``https://…#sha256=…``). ``memo`` is a JSON
+    file that keeps what was found out about it, so that a second build need not look inside.
+    """
+
+    name = "given"
+
+    def __init__(self, where: str, settings: Settings, memo: Path) -> None:
+        self._where, self._settings, self._memo = where, settings, memo
+
+    def refusal(self, request: Request) -> str:
+        """Return why what is there cannot serve ``request``, in one clause, or ``""``. An address is fetched first."""
+        facts = self._facts()
+        fault = given_facts.mismatch(facts, request.target)
+        if fault:
+            return fault
+        if not request.accepts(facts.version):
+            return f"it holds CPython {facts.version}, not {request.version}"
+        return ""
+
+    def reachable(self, request: Request, settings: Settings) -> bool:
+        """Say yes: what is missing has been told by then."""
+        del request, settings
+        return True
+
+    def runtime(self, request: Request) -> Runtime:
+        """Describe the steps from the archive or folder to the runtime."""
+        facts, target, pin = self._facts(), request.target, self._pin()
+        name = f"{target.name}/runtime/{self.name}-{facts.version}"
+        whole = self._whole(f"{name}.archive.tar", facts, pin)
+        image = tree.patch(f"{name}.tar", whole, target, facts.version)
+        return Runtime(
+            provider=self.name,
+            version=facts.version,
+            image=image,
+            dev=tree.dev(f"{name}.dev.tar", whole, target, facts.version) if facts.headers else None,
+            static=facts.static,
+            notes=tree.notes(target, static=facts.static),
+            pins=(pin,) if pin else (),
+        )
+
+    def _whole(self, product: str, facts: Facts, pin: Pin | None) -> Step:
+        if pin:
+            return tree.extract(product, fetch.step(pin), under=facts.root)
+        path = urls.path(self._where).absolute()
+        if path.is_dir():
+            return _folder_step(product, path / facts.root, facts.content)
+        return tree.extract(product, path, under=facts.root)
+
+    def _facts(self) -> Facts:
+        pin = self._pin()
+        path = fetch.fetch(pin, settings=self._settings) if pin else urls.path(self._where).absolute()
+        if not path.exists():
+            raise InputError(
+                f"the runtime {self._where} does not exist",
+                do="name a provider, a folder, an archive or an address",
+                see=_SEE,
+            )
+        return given_facts.find(path, self._memo)
+
+    def _pin(self) -> Pin | None:
+        """Return the pin that an address with a hash stands for; None for a path."""
+        if urls.kind(self._where) == "local":
+            return None
+        address, _, fragment = self._where.partition("#")
+        found = _SHA256.search(fragment)
+        if not found or urls.kind(self._where) != "http":
+            raise InputError(
+                f"the runtime {urls.shown(self._where)} has no hash to check it by",
+                do=f"add it: {urls.shown(address)}#sha256=<64 hex digits>, as the publisher gives it",
+                see=_SEE,
+            )
+        return Pin(file=file_name(address), urls=(address,), sha256=found[1].lower())
+
+
+def _folder_step(product: str, folder: Path, content: str) -> Step:
+    return Step(
+        product=product,
+        action="gather",
+        version=1,
+        run=partial(_gather, folder),
+        params={"sha256": content},
+    )
+
+
+def _gather(folder: Path, context: Context) -> None:
+    with ImageBuilder(folder.name, folder=context.product.parent) as builder:
+        add_tree(builder, folder)
+        builder.write(context.product)

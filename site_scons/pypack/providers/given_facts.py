@@ -1,0 +1,218 @@
+"""Find out what a runtime is that somebody gave: its version, its system, where in the tree it begins."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import posixpath
+import re
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+from pypack import binaries
+from pypack.errors import InputError
+from pypack.images import archive, image
+from pypack.providers import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pypack.binaries import Binary
+    from pypack.targets import Target
+
+_STDLIB = re.compile(r"(?P<root>(?:.*/)?)(?:lib/python(?P<minor>3\.\d+)|(?P<windows>Lib))/os\.py")
+_PROGRAM = re.compile(r"(?:.*/)?(?:bin/python3\.\d+|python\.exe|python3\d+\.dll|lib/libpython3\.\d+\.[^/]*)")
+_HEADER = re.compile(r"(?:.*/)?include/(?:python3\.\d+/)?patchlevel\.h")
+_IN_HEADER = re.compile(rb'#define\s+PY_VERSION\s+"([^"+]+)')
+_IN_BINARY = re.compile(rb"(?<![\d.])(3\.\d+\.\d+(?:(?:a|b|rc)\d+)?)\+?\0")
+_DLL = re.compile(r"(?:.*/)?python3(\d+)\.dll")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What was found. ``root`` is the folder of the tree in which the runtime stands, ``content`` a folder's hash."""
+
+    root: str
+    version: str
+    container: str
+    machines: tuple[str, ...]
+    libc: str
+    static: bool
+    headers: bool
+    content: str = ""
+
+
+@dataclass(kw_only=True)
+class _Seen:
+    """What one pass over the members of a tree has met."""
+
+    stdlib: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    programs: dict[str, Binary] = field(default_factory=dict)
+    versions: dict[str, Counter[str]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def find(path: Path, memo: Path) -> Facts:
+    """Return the facts of an archive or a folder, out of ``memo`` where it has not changed since."""
+    key = f"{path}\n{_state(path)}"
+    known = _recall(memo)
+    if key in known:
+        row = known[key]
+        return Facts(**{**row, "machines": tuple(row["machines"])})
+    facts = _look(path)
+    others = {old: row for old, row in known.items() if not old.startswith(f"{path}\n")}
+    memo.parent.mkdir(parents=True, exist_ok=True)
+    memo.write_text(json.dumps({**others, key: asdict(facts)}, indent=1), encoding="utf-8")
+    return facts
+
+
+def mismatch(facts: Facts, target: Target) -> str:
+    """Say why the runtime is not one for ``target``, in one clause, or ``""``."""
+    binary = binaries.Binary(container=facts.container, machines=facts.machines)  # type: ignore[arg-type]
+    fault = tree.mismatch(binary, container=target.container, arch=target.arch, libc="")
+    if not fault and facts.libc and facts.libc != target.libc:
+        return f"its interpreter is linked with {facts.libc}'s C library, not with {target.libc}'s"
+    return fault
+
+
+def _recall(memo: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(memo.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _state(path: Path) -> str:
+    """Return a text that changes when the file, or a file of the folder, does: sizes and times, no contents."""
+    found = hashlib.sha256()
+    for file in [path] if path.is_file() else _files(path):
+        facts = file.lstat()
+        found.update(
+            f"{file}\0{facts.st_mode}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
+        )
+    return found.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield files and links below a folder, sorted, links to folders too."""
+    for where, folders, files in os.walk(folder):
+        folders.sort()
+        here = type(folder)(where)
+        links = [name for name in folders if (here / name).is_symlink()]
+        yield from (here / name for name in sorted([*files, *links]))
+
+
+def _content(folder: Path) -> str:
+    """Return the hash of names, executable bits and contents of a folder."""
+    found = hashlib.sha256()
+    for file in _files(folder):
+        if file.is_symlink():
+            data = os.fsencode(file.readlink())
+        else:
+            with file.open("rb") as stream:
+                data = hashlib.file_digest(stream, "sha256").digest()
+        mode = "x" if file.lstat().st_mode & 0o100 else "-"
+        name = file.relative_to(folder).as_posix()
+        found.update(f"{name}\0{mode}\0".encode("utf-8", "surrogateescape") + data + b"\0")
+    return found.hexdigest()
+
+
+def _look(path: Path) -> Facts:
+    seen = _Seen()
+    for name, link, stream in _folder_members(path) if path.is_dir() else _archive_members(path):
+        _note(seen, name, link, stream)
+    if not seen.stdlib:
+        raise _unusable(path, "holds no Python: there is no lib/python3.X/os.py and no Lib/os.py in it")
+    root = min(seen.stdlib, key=len)
+    minor = seen.stdlib[root] or _minor_of_dll(seen, root)
+    python = f"{root}bin/python{minor}" if seen.stdlib[root] else f"{root}python.exe"
+    program = seen.programs.get(_followed(seen, python))
+    if program is None:
+        raise _unusable(path, f"holds no interpreter: {python} is not in it, or is no executable")
+    return Facts(
+        root=root.rstrip("/"),
+        version=_version(seen, root, minor, path),
+        container=program.container,
+        machines=program.machines,
+        libc=program.libc,
+        static=program.container == "elf" and not program.interpreter and not program.needed,
+        headers=any(name.startswith(root) for name in seen.headers),
+        content=_content(path / root) if path.is_dir() else "",
+    )
+
+
+def _folder_members(folder: Path) -> Iterator[tuple[str, str, IO[bytes]]]:
+    for file in _files(folder):
+        name = file.relative_to(folder).as_posix()
+        if file.is_symlink():
+            yield name, file.readlink().as_posix(), io.BytesIO()
+        elif file.is_file():
+            with file.open("rb") as stream:
+                yield name, "", stream
+
+
+def _archive_members(path: Path) -> Iterator[tuple[str, str, IO[bytes]]]:
+    with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
+        whole = type(path)(folder) / "whole.tar"
+        archive.extract(path, whole)
+        for member, stream in image.read_image(whole):
+            yield member.path, member.link, stream or io.BytesIO()
+
+
+def _note(seen: _Seen, name: str, link: str, stream: IO[bytes]) -> None:
+    if link:
+        seen.links[name] = link
+        return
+    stdlib = _STDLIB.fullmatch(name)
+    if stdlib:
+        seen.stdlib[stdlib["root"]] = stdlib["minor"] or ""
+    elif _HEADER.fullmatch(name):
+        found = _IN_HEADER.search(stream.read())
+        seen.headers[name] = found[1].decode() if found else ""
+    elif _PROGRAM.fullmatch(name):
+        data = stream.read()
+        seen.versions[name] = Counter(text.decode() for text in _IN_BINARY.findall(data))
+        binary = binaries.read(io.BytesIO(data))
+        if binary:
+            seen.programs[name] = binary
+
+
+def _followed(seen: _Seen, name: str) -> str:
+    for _ in range(8):
+        if name not in seen.links:
+            break
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(name), seen.links[name]))
+    return name
+
+
+def _minor_of_dll(seen: _Seen, root: str) -> str:
+    found = [match[1] for name in seen.versions if name.startswith(root) and (match := _DLL.fullmatch(name))]
+    return f"3.{found[0]}" if found else ""
+
+
+def _version(seen: _Seen, root: str, minor: str, path: Path) -> str:
+    """Return the full version: what the headers say, else what most often stands in the binaries."""
+    told = [version for name, version in seen.headers.items() if name.startswith(root) and version]
+    counted: Counter[str] = Counter()
+    for name, versions in seen.versions.items():
+        if name.startswith(root):
+            counted.update({text: count for text, count in versions.items() if text.startswith(f"{minor}.")})
+    told += [text for text, _ in counted.most_common(1)]
+    if not told:
+        raise _unusable(path, f"does not tell its version: CPython {minor}, but which one?")
+    return told[0]
+
+
+def _unusable(path: Path, why: str) -> InputError:
+    return InputError(
+        f"{path} {why}",
+        do="give an archive or a folder of python-build-standalone's shape, headers included",
+        see="docs/pins.md",
+    )

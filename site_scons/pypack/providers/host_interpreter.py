@@ -1,0 +1,142 @@
+"""The interpreter that runs the build: where its parts are, and a cheap fingerprint of them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# What people expect of a CPython, by the extension module that a distribution may have left out.
+_EXPECTED = {
+    "_ssl": "ssl", "_sqlite3": "sqlite3", "_ctypes": "ctypes", "_lzma": "lzma", "_bz2": "bz2", "zlib": "zlib",
+    "readline": "readline", "_curses": "curses", "_decimal": "decimal", "_uuid": "uuid", "_tkinter": "tkinter",
+}  # fmt: skip
+
+_EVERYWHERE = {"__pycache__", "test", "tests"}
+_TOP = {"idlelib", "turtledemo", "lib2to3", "site-packages", "dist-packages", "lib-dynload"}
+_FILES = {"EXTERNALLY-MANAGED", "sitecustomize.py", "usercustomize.py"}
+_SUFFIXES = (".pyc", ".pyo", ".a", ".o")
+_TESTING = ("_test", "_xxtest", "xxlimited", "_ctypes_test", "xxsubtype")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A CPython on this machine. ``prefix`` is where it is installed, also when it runs in a virtual environment.
+
+    ``build_folders`` are where it was compiled, which its files may still name.
+    """
+
+    version: str
+    python: Path
+    prefix: Path
+    stdlib: Path
+    dynload: Path
+    platlibdir: str
+    multiarch: str
+    build_folders: tuple[str, ...] = ()
+
+    @property
+    def minor(self) -> str:
+        """The minor version, e.g. ``3.13``."""
+        return ".".join(self.version.split(".")[:2])
+
+
+def running() -> Interpreter:
+    """Describe the interpreter that runs this code."""
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    variables = sysconfig.get_config_vars("abs_srcdir", "abs_builddir", "MULTIARCH")
+    prefix = Path(sys.base_prefix).resolve()
+    return Interpreter(
+        version=platform.python_version(),
+        python=_program(prefix, minor),
+        prefix=prefix,
+        stdlib=Path(os.__file__).resolve().parent,
+        dynload=Path(sys.base_exec_prefix).resolve() / sys.platlibdir / f"python{minor}" / "lib-dynload",
+        platlibdir=sys.platlibdir,
+        multiarch=variables[2] or "",
+        build_folders=tuple(dict.fromkeys(str(folder) for folder in variables[:2] if folder)),
+    )
+
+
+def refusal() -> str:
+    """Return why the running interpreter cannot be copied, in one clause, or ``""``."""
+    if sys.implementation.name != "cpython":
+        return f"the build runs on {sys.implementation.name}, which is no CPython"
+    if sys.abiflags:
+        return f"the build runs on a special CPython (ABI flags {sys.abiflags!r})"
+    here = running()
+    if not (here.stdlib / "encodings").is_dir() or not here.python.is_file():
+        return f"the Python below {here.prefix} has no program or no standard library in a folder of its own"
+    return ""
+
+
+def lacking() -> list[str]:
+    """Return the modules that people expect of a CPython and that this one does not have."""
+    builtin = set(sys.builtin_module_names)
+    absent = [name for name in _EXPECTED if name not in builtin and importlib.util.find_spec(name) is None]
+    wheels = Path(os.__file__).parent / "ensurepip" / "_bundled"
+    return [_EXPECTED[name] for name in absent] + ([] if any(wheels.glob("pip-*.whl")) else ["ensurepip"])
+
+
+def stdlib_files(interpreter: Interpreter) -> Iterator[tuple[str, Path]]:
+    """Yield the files of the standard library that a program may need, as path below the stdlib and source.
+
+    Tests, IDLE, demonstrations, the distribution's own settings and everything compiled stay behind. Extension modules
+    (``lib-dynload/…``) come last.
+    """
+    whole = str(interpreter.stdlib)
+    for folder, names, files in os.walk(whole):
+        inside = os.path.relpath(folder, whole)
+        top = inside == "."
+        names[:] = sorted(name for name in names if _wanted_folder(name, Path(folder), top=top))
+        for name in sorted(files):
+            if not name.endswith(_SUFFIXES) and not (top and name in _FILES):
+                yield name if top else f"{inside}/{name}", Path(folder, name)
+    if interpreter.dynload.is_dir():
+        for path in sorted(interpreter.dynload.glob("*.so")):
+            if not path.name.startswith(_TESTING):
+                yield f"lib-dynload/{path.name}", path
+
+
+def fingerprint(interpreter: Interpreter, folders: Iterable[Path]) -> str:
+    """Return a hash that changes when the interpreter does, from sizes and times alone (about 10 ms).
+
+    Shared libraries are covered by the loader's cache and by the times of the ``folders`` that it searches: package
+    managers replace a library by renaming another one into its place, which shows in both.
+    """
+    found = hashlib.sha256()
+    for path in (interpreter.python, Path("/etc/ld.so.cache"), *folders):
+        found.update(_facts(str(path), path))
+    for name, path in stdlib_files(interpreter):
+        found.update(_facts(name, path))
+    return found.hexdigest()
+
+
+def _facts(name: str, path: Path) -> bytes:
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{name}\0-\n".encode()
+    return f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
+
+
+def _wanted_folder(name: str, parent: Path, *, top: bool) -> bool:
+    if name in _EVERYWHERE or (top and (name in _TOP or name.startswith("config-"))):
+        return False
+    # Debian keeps pip's wheels elsewhere and makes ensurepip refuse to work.
+    return not (top and name == "ensurepip") or any((parent / name / "_bundled").glob("pip-*.whl"))
+
+
+def _program(prefix: Path, minor: str) -> Path:
+    base = Path(getattr(sys, "_base_executable", "") or sys.executable).resolve()
+    beside = prefix / "bin" / f"python{minor}"
+    return beside.resolve() if beside.is_file() else base

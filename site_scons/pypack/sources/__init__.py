@@ -1,0 +1,1 @@
+"""CPython and its C libraries, built from pinned source archives with zig."""

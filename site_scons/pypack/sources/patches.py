@@ -1,0 +1,129 @@
+"""Patches of our own: unified diffs below ``runtimes/patches``, applied to the letter or not at all."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypack.errors import StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from whatthepatch.patch import diffobj
+
+_FIELDS = frozenset({"file", "source", "since", "before", "reason", "ends"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """One diff. It is meant for versions of ``source`` from ``since`` on and below ``before``.
+
+    ``reason`` says what it is for, ``ends`` when it can be thrown away.
+    """
+
+    name: str
+    file: Path
+    source: str
+    since: str
+    before: str
+    reason: str
+    ends: str
+
+    @property
+    def bounds(self) -> str:
+        """The versions it is meant for, for people."""
+        return f"{self.source} >= {self.since}, < {self.before}"
+
+
+def load(folder: Path, faults: list[str]) -> tuple[Patch, ...]:
+    """Read ``patches.toml`` in ``folder``; what is wrong with it is appended to ``faults``."""
+    table = folder / "patches.toml"
+    if not table.is_file():
+        return ()
+    rows = tomllib.loads(table.read_text(encoding="utf-8")).get("patch", [])
+    read = [_patch(folder, row, faults) for row in rows]
+    found = tuple(patch for patch in read if patch is not None)
+    listed = {patch.file for patch in found}
+    strays = sorted(set(folder.rglob("*.patch")) - listed)
+    faults += [f"patch {stray.relative_to(folder).as_posix()} is not in patches.toml" for stray in strays]
+    return found
+
+
+def select(known: tuple[Patch, ...], source: str, version: str, faults: list[str]) -> tuple[Patch, ...]:
+    """Return the patches of ``source``; one that is not meant for ``version`` is a fault, never left out in silence."""
+    from packaging.version import Version
+
+    mine = tuple(patch for patch in known if patch.source == source)
+    faults += [
+        f"patch {patch.name} is meant for {patch.bounds}, but the pin is {source} {version}"
+        for patch in mine
+        if not Version(patch.since) <= Version(version) < Version(patch.before)
+    ]
+    return mine
+
+
+def apply(patch: Patch, tree: Path, version: str) -> None:
+    """Change the files in ``tree`` as ``patch`` says. Every line it expects must be at its place."""
+    import whatthepatch
+    from whatthepatch.exceptions import HunkApplyException, ParseException
+
+    diffs = []
+    try:
+        diffs = list(whatthepatch.parse_patch(patch.file.read_text(encoding="utf-8")))
+        if not diffs:
+            raise _misfit(patch, version, "it holds no diff")
+        for diff in diffs:
+            _apply_one(patch, diff, tree, version)
+    except (HunkApplyException, ParseException) as e:
+        raise _misfit(patch, version, str(e)) from e
+
+
+def _apply_one(patch: Patch, diff: diffobj, tree: Path, version: str) -> None:
+    import whatthepatch
+
+    old, new = (_inside(path) for path in (diff.header.old_path, diff.header.new_path))
+    path = tree / new
+    if old == "/dev/null":
+        if path.exists():
+            raise _misfit(patch, version, f"{new} is there already")
+        lines = []
+    elif not path.is_file():
+        raise _misfit(patch, version, f"{new} does not exist")
+    else:
+        lines = path.read_bytes().decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+    changed = whatthepatch.apply_diff(diff, lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(("\n".join(changed) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def _inside(path: str) -> str:
+    return path[2:] if path.startswith(("a/", "b/")) else path
+
+
+def _misfit(patch: Patch, version: str, why: str) -> StepError:
+    return StepError(
+        f"patch {patch.name} (meant for {patch.bounds}) does not fit {patch.source} {version}: {why}",
+        do="make it anew for this version, or narrow its bounds in runtimes/patches/patches.toml",
+        see="docs/source-runtime.md",
+    )
+
+
+def _patch(folder: Path, row: Mapping[str, Any], faults: list[str]) -> Patch | None:
+    name = str(row.get("file", "without a file"))
+    missing = sorted(_FIELDS - {key for key, value in row.items() if value})
+    extra = sorted(row.keys() - _FIELDS)
+    if missing:
+        faults.append(f"patch {name}: {', '.join(missing)} missing")
+    if extra:
+        faults.append(f"patch {name}: {', '.join(extra)} not known")
+    if missing or extra:
+        return None
+    file = folder / name
+    if not file.is_file():
+        faults.append(f"patch {name}: the file does not exist")
+        return None
+    values = {key: str(row[key]) for key in _FIELDS - {"file"}}
+    return Patch(name=name, file=file, **values)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The launch block of the trailer: `key=value`, each ended by a zero byte; unknown keys are passed over. */
+#include <string.h>
+
+#include "exit_codes.h"
+#include "trailer.h"
+
+static int refused(struct fault *fault, const char *key, const char *value)
+{
+    return fault_set(fault, EXIT_TRAILER, "build the bundle again, with a launcher of the same version",
+                     "the bundle's launch block cannot be used: %s=%s", key, value);
+}
+
+static bool is_name(const char *name)
+{
+    return path_stays_inside(name) && !strchr(name, '/');
+}
+
+static bool read_number(const char **at, uint64_t *number)
+{
+    const char *start = *at;
+    for (*number = 0; **at >= '0' && **at <= '9'; ++*at) {
+        unsigned digit = (unsigned)(**at - '0');
+        if (*number > (UINT64_MAX - digit) / 10)
+            return false;
+        *number = *number * 10 + digit;
+    }
+    return *at != start;
+}
+
+/* KIND is a number, or the layer's name. */
+static bool read_kind(const char **at, enum layer_kind *kind)
+{
+    static const enum layer_kind kinds[] = {LAYER_RUNTIME, LAYER_DEPS, LAYER_APP};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *name = layer_name(kinds[i]);
+        size_t size = strlen(name);
+        *kind = kinds[i];
+        if ((*at)[0] == (char)('0' + kinds[i]) && (*at)[1] == ':') {
+            *at += 2;
+            return true;
+        }
+        if (strncmp(*at, name, size) == 0 && (*at)[size] == ':') {
+            *at += size + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_inside(const char *value, bool sized, struct inside *inside)
+{
+    if (!read_kind(&value, &inside->kind))
+        return false;
+    if (sized && (!read_number(&value, &inside->size) || *value++ != ':'))
+        return false;
+    inside->path = value;
+    return path_stays_inside(value) || (!sized && *value == '\0');
+}
+
+static int add_inside(const char *key, const char *value, bool sized, struct inside **list, size_t *count,
+                      struct fault *fault)
+{
+    *list = memory_grown(*list, *count + 1, sizeof **list);
+    struct inside *added = &(*list)[*count];
+    *added = (struct inside){0};
+    if (!read_inside(value, sized, added))
+        return refused(fault, key, value);
+    ++*count;
+    return EXIT_FINE;
+}
+
+static int take(const char *key, const char *value, struct launch *launch, struct fault *fault)
+{
+    const struct {
+        const char *key;
+        const char **place;
+        bool path;
+    } plain[] = {
+        {"name", &launch->name, false},    {"version", &launch->version, false}, {"target", &launch->target, false},
+        {"launch", &launch->mode, false},  {"python", &launch->python, true},    {"boot", &launch->boot, true},
+        {"site", &launch->site, true},     {"glibc", &launch->glibc, false},
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (strcmp(key, plain[i].key) != 0)
+            continue;
+        *plain[i].place = value;
+        return plain[i].path && !path_stays_inside(value) ? refused(fault, key, value) : EXIT_FINE;
+    }
+    if (strcmp(key, "path") == 0)
+        return add_inside(key, value, false, &launch->paths, &launch->path_count, fault);
+    if (strcmp(key, "sentinel") == 0)
+        return add_inside(key, value, true, &launch->sentinels, &launch->sentinel_count, fault);
+    if (strcmp(key, "option") == 0) {
+        launch->options = memory_grown(launch->options, launch->option_count + 1, sizeof *launch->options);
+        launch->options[launch->option_count++] = value;
+    }
+    return EXIT_FINE;
+}
+
+static int complete(const struct launch *launch, struct fault *fault)
+{
+    if (!launch->name || !is_name(launch->name))
+        return refused(fault, "name", launch->name ? launch->name : " (missing)");
+    if (!launch->python || !launch->boot || !launch->target)
+        return refused(fault, !launch->python ? "python" : !launch->boot ? "boot" : "target", " (missing)");
+    if (!launch->mode || strcmp(launch->mode, "exec") != 0)
+        return refused(fault, "launch", launch->mode ? launch->mode : " (missing)");
+    return EXIT_FINE;
+}
+
+int launch_read(char *block, size_t size, struct launch *launch, struct fault *fault)
+{
+    *launch = (struct launch){0};
+    if (size == 0 || block[size - 1] != '\0')
+        return refused(fault, "launch block", " (does not end)");
+    for (char *end = block + size; block < end; block += strlen(block) + 1) {
+        size_t key = strcspn(block, "=");
+        if (!block[key])
+            return refused(fault, block, " (no value)");
+        char *value = block + key + 1;
+        block[key] = '\0';
+        int code = take(block, value, launch, fault);
+        if (code)
+            return code;
+        block = value;
+    }
+    return complete(launch, fault);
+}

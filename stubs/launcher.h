@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* One start of a bundle: what is known about it, and the steps that are taken. */
+#ifndef PYPACK_LAUNCHER_H
+#define PYPACK_LAUNCHER_H
+
+#include "report.h"
+#include "system.h"
+#include "trailer.h"
+
+struct launcher {
+    struct report report;
+    struct fault fault;
+    char **words;       /* the arguments as given, ended by NULL; never empty */
+    const char *called; /* how the bundle was called */
+    struct text path;   /* of the bundle, absolute */
+    handle file;
+    struct bundle bundle;
+
+    /* the cache folder that is being tried */
+    const struct place *place;
+    bool read_only;
+    bool prepared;
+    bool modes_set;
+    unsigned modes_before;
+    handle app_lock;
+};
+
+/* ---- cache.c: the cache folder, and what is being made in it ---- */
+
+/* Try one place after the other with `use`, until it answers something else than EXIT_PLACE. */
+int cache_try(struct launcher *launcher, int (*use)(struct launcher *));
+/* Before the first write: make the folders, or say EXIT_PLACE. */
+int cache_prepare(struct launcher *launcher);
+char *cache_path(const struct launcher *launcher, const char *kind, const char *name);
+/* One process at a time makes `name`; others wait. NO_HANDLE where the file system has no locks. */
+int cache_lock(struct launcher *launcher, const char *name, handle *lock);
+/* Remove what killed processes left of `name`; only while holding its lock. */
+void cache_sweep(struct launcher *launcher, const char *name);
+/* A new folder in tmp/ for making `name`. */
+int cache_draft(struct launcher *launcher, const char *name, char **draft);
+/* Put a draft into its place. What stands there goes, unless `sound` says that it is what we wanted to make. */
+int cache_put(struct launcher *launcher, const char *name, const char *draft, const char *final, bool sound);
+/* Turn a system error into EXIT_PLACE with a text. */
+int cache_refuses(struct launcher *launcher, oserr error, const char *doing);
+/* The process's own file mode mask again. */
+void cache_restore(struct launcher *launcher);
+
+/* ---- layers.c ---- */
+
+bool layer_is_there(const struct launcher *launcher, const struct layer *layer);
+/* Make sure that a layer is unpacked; `anew` replaces even one that looks whole. */
+int layer_ready(struct launcher *launcher, const struct layer *layer, bool anew);
+int layers_ready(struct launcher *launcher);
+char *layer_path(const struct launcher *launcher, enum layer_kind kind, const char *inside);
+
+/* ---- apps.c: apps/<id>/ ---- */
+
+bool app_is_there(const struct launcher *launcher);
+/* Make sure that it stands, and hold a shared lock on it in `app_lock`. */
+int app_ready(struct launcher *launcher);
+void app_release(struct launcher *launcher);
+char *app_path(const struct launcher *launcher, const char *inside);
+char *app_python(const struct launcher *launcher); /* what is started, and sys.executable */
+
+/* ---- start.c ---- */
+
+/* Everything from an empty cache to the running program; returns on failure only. */
+int start_program(struct launcher *launcher);
+int start_dry(struct launcher *launcher);
+
+/* ---- self.c: PYPACK_SELF ---- */
+
+int self_command(struct launcher *launcher, const char *word);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The launcher: find the bundle, then start it or do what PYPACK_SELF says. */
+#include <string.h>
+
+#include "exit_codes.h"
+#include "launcher.h"
+#include "unpack.h"
+
+#define TAIL_MOST (UINT64_C(64) << 10)
+
+static bool is_on(const char *variable)
+{
+    const char *value = system_variable(variable);
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+static int read_trailer(struct launcher *launcher, uint64_t size)
+{
+    size_t part = size < TAIL_MOST ? (size_t)size : (size_t)TAIL_MOST;
+    uint8_t *tail = memory_raw(part);
+    int code = bundle_read(launcher->file, tail, part, size - part, &launcher->fault);
+    if (code == EXIT_FINE)
+        code = trailer_read(tail, part, size, &launcher->bundle, &launcher->fault);
+    memory_free(tail);
+    return code;
+}
+
+/* The first way of finding ourselves may lead to somebody who started us (an emulator): then the next one is tried. */
+static int find_bundle(struct launcher *launcher)
+{
+    uint64_t size = 0;
+    oserr error = 0;
+    int code = EXIT_NO_SELF;
+    for (unsigned way = 0; system_self(way, &launcher->path, &launcher->file, &size, &error); way++) {
+        if (error) {
+            if (code == EXIT_NO_SELF)
+                fault_set(&launcher->fault, EXIT_NO_SELF,
+                          "mount /proc, or start the program by its full path; it must be readable",
+                          "the launcher cannot read its own file: %s", system_text(error));
+            continue;
+        }
+        report_debug(&launcher->report, "bundle %s, %llu bytes", text_of(&launcher->path), (unsigned long long)size);
+        code = read_trailer(launcher, size);
+        if (code != EXIT_NO_BUNDLE)
+            return code;
+        file_close(launcher->file);
+        launcher->file = NO_HANDLE;
+    }
+    return code;
+}
+
+static int run(struct launcher *launcher)
+{
+    int code = find_bundle(launcher);
+    if (code)
+        return code;
+    const struct bundle *bundle = &launcher->bundle;
+    launcher->report.name = bundle->launch.name;
+    report_debug(&launcher->report, "%s %s for %s, id %s", bundle->launch.name,
+                 bundle->launch.version ? bundle->launch.version : "", bundle->launch.target, bundle->id);
+    const char *word = system_variable("PYPACK_SELF");
+    if (word && *word)
+        return self_command(launcher, word);
+    return is_on("PYPACK_DRYRUN") ? start_dry(launcher) : start_program(launcher);
+}
+
+int main(int argc, char **argv)
+{
+    static char nameless[] = "pypack-launcher";
+    static char *no_words[] = {nameless, NULL};
+    struct launcher launcher = {.file = NO_HANDLE, .app_lock = NO_HANDLE};
+    launcher.words = argc > 0 ? argv : no_words;
+    launcher.called = system_called_as(launcher.words[0]);
+    launcher.report.name = path_name(launcher.words[0]);
+    launcher.report.debug = is_on("PYPACK_DEBUG");
+    launcher.report.began = launcher.report.debug ? system_clock() : 0;
+    int code = run(&launcher);
+    if (code)
+        report_fault(&launcher.report, &launcher.fault);
+    file_close(launcher.file);
+    bundle_free(&launcher.bundle);
+    fault_clear(&launcher.fault);
+    text_free(&launcher.path);
+    return code;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* system.h for POSIX: errors, the process itself, threads, and becoming Python. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+extern char **environ;
+
+enum meaning system_meaning(oserr error)
+{
+    switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+        return MEANS_MISSING;
+    case EEXIST:
+    case ENOTEMPTY:
+        return MEANS_EXISTS;
+    case EWOULDBLOCK:
+    case EINTR:
+        return MEANS_BUSY;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EROFS:
+    case EACCES:
+    case EPERM:
+    case EIO:
+    case ENAMETOOLONG:
+        return MEANS_NO_PLACE;
+    default:
+        return MEANS_OTHER;
+    }
+}
+
+const char *system_text(oserr error)
+{
+    return strerror(error);
+}
+
+const char *system_variable(const char *name)
+{
+    return getenv(name);
+}
+
+uint64_t system_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+void system_sleep(unsigned milliseconds)
+{
+    struct timespec span = {(time_t)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000};
+    nanosleep(&span, NULL);
+}
+
+unsigned system_cores(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
+unsigned long system_process(void)
+{
+    return (unsigned long)getpid();
+}
+
+bool system_is_terminal(void)
+{
+    int before = errno;
+    bool terminal = isatty(STDERR_FILENO);
+    errno = before;
+    return terminal;
+}
+
+static void put(int file, const char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t done = write(file, bytes, size);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return; /* nobody listens */
+        bytes += done;
+        size -= (size_t)done;
+    }
+}
+
+void system_say(const char *bytes, size_t size)
+{
+    put(STDERR_FILENO, bytes, size);
+}
+
+void system_print(const char *bytes, size_t size)
+{
+    put(STDOUT_FILENO, bytes, size);
+}
+
+bool system_has_sha256(void)
+{
+    const unsigned long sha2 = 1UL << 6; /* HWCAP_SHA2 of AArch64; only asked there */
+    return (getauxval(AT_HWCAP) & sha2) != 0;
+}
+
+static const char *started_file(void)
+{
+    return (const char *)(uintptr_t)getauxval(AT_EXECFN); // NOLINT: the kernel hands a pointer over as a number
+}
+
+const char *system_called_as(const char *argv0)
+{
+    const char *file = started_file();
+    return strchr(argv0, '/') || !file ? argv0 : file;
+}
+
+/* What the link /proc/self/exe says; a file that was removed meanwhile has " (deleted)" behind its name. */
+static bool linked_self(struct text *path)
+{
+    static const char removed[] = " (deleted)";
+    if (file_read_link("/proc/self/exe", path) != 0)
+        return false;
+    size_t tail = sizeof removed - 1;
+    if (path->size > tail && strcmp(path->data + path->size - tail, removed) == 0)
+        path->data[path->size -= tail] = '\0';
+    return true;
+}
+
+bool system_self(unsigned way, struct text *path, handle *file, uint64_t *size, oserr *error)
+{
+    const char *name = way == 0 ? "/proc/self/exe" : started_file();
+    if (way > 1 || !name)
+        return false;
+    *error = file_open(name, file);
+    if (*error)
+        return true;
+    struct stat info;
+    *error = fstat((int)*file, &info) == 0 ? 0 : errno;
+    *size = *error ? 0 : (uint64_t)info.st_size;
+    text_clear(path);
+    if (way == 0 && linked_self(path))
+        return true;
+    char *real = realpath(name, NULL);
+    text_add(path, real ? real : name);
+    free(real);
+    return true;
+}
+
+struct call {
+    void (*work)(void *);
+    void *argument;
+};
+
+static void *call_work(void *given)
+{
+    const struct call *call = given;
+    call->work(call->argument);
+    return NULL;
+}
+
+void system_parallel(unsigned count, void (*work)(void *), void *argument)
+{
+    struct call call = {work, argument};
+    pthread_t *threads = memory(count, sizeof *threads);
+    unsigned started = 0;
+    while (started + 1 < count && pthread_create(&threads[started], NULL, call_work, &call) == 0)
+        started++;
+    work(argument);
+    while (started)
+        pthread_join(threads[--started], NULL);
+    memory_free(threads);
+}
+
+static bool is_named(const char *variable, const char *const *names)
+{
+    for (; *names; names++) {
+        size_t size = strlen(*names);
+        if (strncmp(variable, *names, size) == 0 && variable[size] == '=')
+            return true;
+    }
+    return false;
+}
+
+oserr system_become(const char *path, char *const *words, const char *const *forget)
+{
+    size_t count = 0, kept = 0;
+    while (environ && environ[count])
+        count++;
+    char **passed = memory(count + 1, sizeof *passed);
+    for (size_t i = 0; i < count; i++)
+        if (!is_named(environ[i], forget))
+            passed[kept++] = environ[i];
+    execve(path, words, passed);
+    oserr error = errno;
+    memory_free(passed);
+    return error;
+}

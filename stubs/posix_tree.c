@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* system.h for POSIX: writing a tree with few system calls. The folders of the last path are kept open. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+#define DEEPEST 64 /* open folders at most; a deeper path is refused */
+
+struct tree {
+    int folders[DEEPEST + 1];  /* [0] is the tree itself */
+    size_t ends[DEEPEST + 1];  /* where the name of folder i ends in `path` */
+    size_t depth;
+    struct text path; /* of the innermost open folder */
+};
+
+oserr tree_open(const char *folder, struct tree **tree)
+{
+    int top = posix_above_standard(open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (top < 0)
+        return errno;
+    *tree = memory(1, sizeof **tree);
+    (*tree)->folders[0] = top;
+    return 0;
+}
+
+static void leave(struct tree *tree, size_t depth)
+{
+    for (; tree->depth > depth; tree->depth--)
+        close(tree->folders[tree->depth]);
+    tree->path.size = tree->ends[depth];
+}
+
+/* Leave the folders that are not above `path`. */
+static void leave_for(struct tree *tree, const char *path)
+{
+    size_t depth = 0;
+    while (depth < tree->depth) {
+        size_t end = tree->ends[depth + 1];
+        if (strncmp(tree->path.data, path, end) != 0 || path[end] != '/')
+            break;
+        depth++;
+    }
+    leave(tree, depth);
+}
+
+static oserr enter(struct tree *tree, const char *name)
+{
+    int above = tree->folders[tree->depth];
+    if (tree->depth == DEEPEST)
+        return ENAMETOOLONG;
+    if (mkdirat(above, name, 0755) != 0 && errno != EEXIST)
+        return errno;
+    int folder = posix_above_standard(openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (folder < 0)
+        return errno == ENOTDIR || errno == ELOOP ? EEXIST : errno;
+    if (tree->depth)
+        text_add(&tree->path, "/");
+    text_add(&tree->path, name);
+    tree->folders[++tree->depth] = folder;
+    tree->ends[tree->depth] = tree->path.size;
+    return 0;
+}
+
+/* Open the folders above `path`, making what is missing; `name` becomes its last part. */
+static oserr approach(struct tree *tree, const char *path, const char **name)
+{
+    leave_for(tree, path);
+    const char *rest = path + tree->ends[tree->depth] + (tree->depth ? 1 : 0);
+    for (const char *slash; (slash = strchr(rest, '/')) != NULL; rest = slash + 1) {
+        char *folder = text_copy(rest, (size_t)(slash - rest));
+        oserr error = enter(tree, folder);
+        memory_free(folder);
+        if (error)
+            return error;
+    }
+    *name = rest;
+    return 0;
+}
+
+oserr tree_file(struct tree *tree, const char *path, bool executable, handle *file)
+{
+    const char *name;
+    *file = NO_HANDLE;
+    oserr error = approach(tree, path, &name);
+    if (error)
+        return error;
+    *file = posix_above_standard(openat(tree->folders[tree->depth], name,
+                                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                        executable ? 0755 : 0644));
+    return *file < 0 ? errno : 0;
+}
+
+oserr tree_write(handle file, const void *bytes, size_t size)
+{
+    for (const char *at = bytes; size;) {
+        ssize_t done = write((int)file, at, size);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno;
+        at += done;
+        size -= (size_t)done;
+    }
+    return 0;
+}
+
+oserr tree_link(struct tree *tree, const char *path, const char *target)
+{
+    const char *name;
+    oserr error = approach(tree, path, &name);
+    if (error)
+        return error;
+    return symlinkat(target, tree->folders[tree->depth], name) == 0 ? 0 : errno;
+}
+
+oserr tree_folder(struct tree *tree, const char *path)
+{
+    const char *name;
+    oserr error = approach(tree, path, &name);
+    return error ? error : enter(tree, name);
+}
+
+void tree_close(struct tree *tree)
+{
+    leave(tree, 0);
+    close(tree->folders[0]);
+    text_free(&tree->path);
+    memory_free(tree);
+}

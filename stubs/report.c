@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "system.h"
+
+#define MILLISECOND UINT64_C(1000000)
+
+int fault_set(struct fault *fault, int code, const char *remedy, const char *format, ...)
+{
+    struct text what = {0};
+    va_list values;
+    va_start(values, format);
+    text_vformat(&what, format, values);
+    va_end(values);
+    fault_clear(fault);
+    fault->code = code;
+    fault->what = what;
+    text_add(&fault->remedy, remedy);
+    return code;
+}
+
+void fault_clear(struct fault *fault)
+{
+    text_free(&fault->what);
+    text_free(&fault->remedy);
+    fault->code = EXIT_FINE;
+}
+
+void report_fault(const struct report *report, const struct fault *fault)
+{
+    struct text block = {0};
+    text_format(&block, "%s: %s\n", report->name, text_of(&fault->what));
+    if (fault->remedy.size)
+        text_format(&block, "  -> %s\n", text_of(&fault->remedy));
+    text_format(&block, "  see docs/launcher.md of pypack, exit code %d\n", fault->code);
+    system_say(block.data, block.size);
+    text_free(&block);
+}
+
+void report_debug(const struct report *report, const char *format, ...)
+{
+    if (!report->debug)
+        return;
+    uint64_t spent = (system_clock() - report->began) / 1000;
+    struct text line = {0};
+    text_format(&line, "pypack %3u.%03u ms  ", (unsigned)(spent / 1000), (unsigned)(spent % 1000));
+    va_list values;
+    va_start(values, format);
+    text_vformat(&line, format, values);
+    va_end(values);
+    text_add(&line, "\n");
+    system_say(line.data, line.size);
+    text_free(&line);
+}
+
+_Noreturn void report_no_memory(void)
+{
+    static const char block[] = "pypack launcher: the system has no more memory for it\n"
+                                "  -> end other programs, or raise the limit (ulimit -v)\n"
+                                "  see docs/launcher.md of pypack, exit code 107\n";
+    system_say(block, sizeof block - 1);
+    exit(EXIT_MEMORY);
+}
+
+void progress_begin(struct progress *progress, const struct report *report, const char *doing, uint64_t total)
+{
+    progress->report = report;
+    progress->doing = doing;
+    progress->total = total;
+    atomic_init(&progress->done, 0);
+    progress->began = system_clock();
+    progress->shown = 0;
+    progress->terminal = system_is_terminal();
+}
+
+void progress_show(struct progress *progress)
+{
+    if (!progress->terminal)
+        return;
+    uint64_t now = system_clock();
+    if (now - progress->began < 500 * MILLISECOND || now - progress->shown < 100 * MILLISECOND)
+        return;
+    progress->shown = now;
+    struct text line = {0};
+    text_format(&line, "\r\033[K%s: %s", progress->report->name, progress->doing);
+    if (progress->total)
+        text_format(&line, " %u%%", (unsigned)(atomic_load(&progress->done) * 100 / progress->total));
+    system_say(line.data, line.size);
+    text_free(&line);
+}
+
+void progress_end(struct progress *progress)
+{
+    if (progress->shown)
+        system_say("\r\033[K", 4);
+    progress->shown = 0;
+}

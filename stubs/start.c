@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Work out what to start, make sure that it is there, start it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "exit_codes.h"
+#include "launcher.h"
+
+static const char *const own_variables[] = {"PYPACK_DEBUG", "PYPACK_DRYRUN", "PYPACK_INTERPRETER", "PYPACK_SELF", NULL};
+
+/* The words of the new program; those that were made for it are kept in `made`, to be freed. */
+struct command {
+    char **words;
+    char *made[4];
+};
+
+static bool as_interpreter(void)
+{
+    const char *value = system_variable("PYPACK_INTERPRETER");
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+static struct command command_for(const struct launcher *launcher, int lock)
+{
+    const struct launch *launch = &launcher->bundle.launch;
+    struct command command = {0};
+    struct text number = {0};
+    text_format(&number, "%d", lock);
+    command.made[0] = app_python(launcher);
+    command.made[1] = layer_path(launcher, LAYER_APP, launch->boot);
+    command.made[2] = number.data;
+    command.made[3] = text_copy(launcher->called, strlen(launcher->called));
+    size_t given = 0, count = 0;
+    while (launcher->words[given])
+        given++;
+    char **words = command.words = memory(given + launch->option_count + 7, sizeof *words);
+    words[count++] = command.made[0];
+    if (!as_interpreter()) {
+        for (size_t i = 0; i < launch->option_count; i++)
+            words[count++] = (char *)(uintptr_t)launch->options[i];
+        words[count++] = command.made[1];
+        words[count++] = launcher->path.data;
+        words[count++] = command.made[2];
+        words[count++] = command.made[3];
+    }
+    for (size_t i = 1; i < given; i++)
+        words[count++] = launcher->words[i];
+    return command;
+}
+
+static void free_command(struct command *command)
+{
+    for (size_t i = 0; i < sizeof command->made / sizeof *command->made; i++)
+        memory_free(command->made[i]);
+    memory_free(command->words);
+}
+
+/* A word as a shell would want it. */
+static void quote(struct text *line, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        text_add(line, word);
+        return;
+    }
+    text_add(line, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            text_add(line, "'\\''");
+        else
+            text_add_bytes(line, word, 1);
+    }
+    text_add(line, "'");
+}
+
+static void add_command(struct text *line, char *const *words)
+{
+    for (; *words; words++) {
+        text_add(line, " ");
+        quote(line, *words);
+    }
+}
+
+/* The system refused to start Python: find out why. */
+static int explain(struct launcher *launcher, const char *python, oserr error)
+{
+    struct file_info info;
+    const struct launch *launch = &launcher->bundle.launch;
+    bool there = file_look(python, true, &info) == 0 && info.kind == KIND_FILE;
+    if (system_meaning(error) == MEANS_NO_PLACE)
+        return fault_set(&launcher->fault, EXIT_PLACE, "", "%s while starting a program in it", system_text(error));
+    if (system_meaning(error) == MEANS_MISSING && there && launch->glibc)
+        return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, "use a system with glibc, or build the program for linux-musl",
+                         "this program needs glibc %s or newer; this system has none", launch->glibc);
+    if (system_meaning(error) == MEANS_MISSING && there)
+        return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, "use a system of the kind that the program was built for",
+                         "this system lacks the loader that the program needs (it was built for %s)", launch->target);
+    return fault_set(&launcher->fault, EXIT_NO_START, "set PYPACK_DEBUG=1 to see each step",
+                     "Python cannot be started: %s (%s)", system_text(error), python);
+}
+
+static int become_python(struct launcher *launcher)
+{
+    int lock = as_interpreter() ? -1 : lock_inherited(launcher->app_lock);
+    struct command command = command_for(launcher, lock);
+    if (launcher->report.debug) {
+        struct text line = {0};
+        add_command(&line, command.words);
+        report_debug(&launcher->report, "starting%s", line.data);
+        text_free(&line);
+    }
+    cache_restore(launcher);
+    oserr error = system_become(command.words[0], command.words, own_variables);
+    int code = explain(launcher, command.words[0], error);
+    file_close(lock);
+    free_command(&command);
+    return code;
+}
+
+static int start_here(struct launcher *launcher)
+{
+    int code = app_ready(launcher);
+    if (code == EXIT_FINE)
+        code = layers_ready(launcher);
+    if (code == EXIT_FINE)
+        code = become_python(launcher);
+    app_release(launcher);
+    return code;
+}
+
+int start_program(struct launcher *launcher)
+{
+    return cache_try(launcher, start_here);
+}
+
+static int print_plan(struct launcher *launcher)
+{
+    struct text plan = {0};
+    struct bundle *bundle = &launcher->bundle;
+    struct command command = command_for(launcher, -1);
+    bool whole = app_is_there(launcher);
+    text_format(&plan, "bundle  %s\ncache   %s (%s)\n", launcher->path.data, launcher->place->path,
+                launcher->place->origin);
+    for (unsigned i = 0; i < bundle->layer_count; i++) {
+        char *path = layer_path(launcher, bundle->layers[i].kind, "");
+        bool there = layer_is_there(launcher, &bundle->layers[i]);
+        whole = whole && there;
+        text_format(&plan, "%-7s %s  %s\n", layer_name(bundle->layers[i].kind), path,
+                    there ? "is there" : "would be unpacked");
+        memory_free(path);
+    }
+    char *app = app_path(launcher, NULL);
+    text_format(&plan, "start   %s  %s\nexec   ", app, app_is_there(launcher) ? "is there" : "would be made");
+    add_command(&plan, command.words);
+    text_add(&plan, "\n");
+    int code = EXIT_FINE;
+    if (launcher->read_only && !whole)
+        code = cache_prepare(launcher);
+    else
+        system_print(plan.data, plan.size);
+    memory_free(app);
+    free_command(&command);
+    text_free(&plan);
+    return code;
+}
+
+int start_dry(struct launcher *launcher)
+{
+    return cache_try(launcher, print_plan);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* What the end of a bundle says about it (docs/bundle-format.md). Reading is a function of memory alone. */
+#ifndef PYPACK_TRAILER_H
+#define PYPACK_TRAILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report.h"
+#include "sha256.h"
+
+#define TRAILER_MOST 65535
+#define LAYERS_MOST 3
+
+enum layer_kind { LAYER_RUNTIME = 1, LAYER_DEPS = 2, LAYER_APP = 3 };
+
+struct layer {
+    enum layer_kind kind;
+    uint64_t offset;   /* in the bundle */
+    uint64_t size;     /* in the bundle */
+    uint64_t unpacked; /* bytes of the tar, or of the zip's local entries */
+    uint32_t frames;
+    uint8_t identity[SHA256_SIZE];
+    char folder[33]; /* its name in the cache */
+};
+
+/* A path inside a layer; `size` only where it is a sentinel. */
+struct inside {
+    enum layer_kind kind;
+    uint64_t size;
+    const char *path;
+};
+
+struct launch {
+    const char *name, *version, *target, *mode, *python, *boot, *site, *glibc;
+    const char **options;
+    struct inside *paths;
+    struct inside *sentinels;
+    size_t option_count, path_count, sentinel_count;
+};
+
+struct bundle {
+    char *bytes; /* the trailer; all strings point into it */
+    size_t size;
+    char id[33];
+    struct layer layers[LAYERS_MOST];
+    unsigned layer_count;
+    struct launch launch;
+};
+
+const char *layer_name(enum layer_kind kind);
+const struct layer *bundle_layer(const struct bundle *bundle, enum layer_kind kind);
+
+/*
+ * Read the trailer out of `tail`, the last bytes of the payload, which ends at `end` of the bundle.
+ * Returns EXIT_FINE, EXIT_NO_BUNDLE or EXIT_TRAILER.
+ */
+int trailer_read(const uint8_t *tail, size_t size, uint64_t end, struct bundle *bundle, struct fault *fault);
+/* The part of it that reads `key=value` lines; every path in it is checked. */
+int launch_read(char *block, size_t size, struct launch *launch, struct fault *fault);
+void bundle_free(struct bundle *bundle);
+
+#endif

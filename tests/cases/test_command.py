@@ -1,0 +1,204 @@
+"""The command ``pypack``: the options of the original, bad input, faults while building."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import GNU, MUSL, run
+
+DEV = ("--profile", "dev", "--runtime", "host")
+
+
+def app(folder, text="import sys\nprint('hi', sys.argv[1:])\n", **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "main.py").write_text(text)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(content)
+    return folder
+
+
+def products(checkout):
+    return [path for path in (checkout.path / "dist").rglob("*") if path.is_file()]
+
+
+def test_the_options_of_the_original(checkout, start, tmp_path):
+    package = tmp_path / "myapp"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "helper.py").write_text("def word(): return 'relative'\n")
+    (package / "__main__.py").write_text(
+        "import click\nfrom .helper import word\nimport myapp.helper\n"
+        "click.echo(f'{word()} {click.__version__} {__spec__.name}')\n"
+    )
+    (tmp_path / "needs.txt").write_text("click>=8\n")
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    checkout.pypack(
+        "build",
+        "--entry",
+        str(package),
+        "-r",
+        str(tmp_path / "needs.txt"),
+        "-o",
+        "out dir/my app",
+        "--python",
+        minor,
+        *DEV,
+    )
+    done = start(checkout.path / "out dir/my app")
+    assert done.code == 0, done.text
+    assert done.out.startswith("relative 8.")
+    assert done.out.endswith("myapp.__main__\n")
+
+
+def test_function_entries_and_no_sources(checkout, start, tmp_path):
+    folder = app(tmp_path / "f", "")
+    (folder / "pkg").mkdir()
+    (folder / "pkg/__init__.py").write_text("")
+    (folder / "pkg/cli.py").write_text("class Main:\n    @staticmethod\n    def run():\n        return 5\n")
+    checkout.pypack("build", str(folder), "--entry", "pkg.cli:Main.run", "--name", "five", "--no-sources", *DEV)
+    assert start(checkout.bundle("five")).code == 5
+    listed = subprocess.run(["unzip", "-l", checkout.bundle("five")], capture_output=True, text=True, check=True).stdout
+    assert "app/pkg/cli.pyc" in listed
+    assert "app/pkg/cli.py\n" not in listed
+
+
+def test_tracebacks_show_source_lines(checkout, start, tmp_path):
+    checkout.pypack("build", str(app(tmp_path / "t", "def broken():\n    return 1 / 0\n\nbroken()\n")), *DEV)
+    done = start(checkout.bundle("t" if checkout.bundle("t").exists() else "main"))
+    assert done.code == 1
+    assert "return 1 / 0" in done.err
+    assert "ZeroDivisionError" in done.err
+
+
+def test_targets_version_inspect(checkout, built):
+    assert "linux-musl-x86_64" in checkout.pypack("targets").out
+    assert checkout.pypack("--version").out.startswith("pypack 0.")
+    told = checkout.pypack("inspect", str(built("greet"))).out
+    assert "every hash is right" in told
+    assert "click-" in told
+    facts = json.loads(checkout.pypack("inspect", "--json", str(built("greet"))).out)
+    assert facts["faults"] == []
+    assert facts["manifest"]["glibc"]["floor"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["build", "--entry", "missing.py"], 2, "does not exist"),
+        (["build", "empty"], 2, "no entry point"),
+        (["build", "package"], 2, "has no __main__.py"),
+        (["build", "good", "-o", "good"], 2, "is a folder"),
+        (["build", "good", "--name", "a/b"], 2, "cannot be the name of a file"),
+        (["build", "good", "--target", "linux-gnu-x86"], 2, "did you mean linux-gnu-x86_64"),
+        (["build", "good", "--target", "all", "-o", "x"], 2, "several targets"),
+        (["build", "good", "-r", "nothing.txt", *DEV], 2, "does not exist"),
+        (["build", "good", "-r", "good", *DEV], 2, "is a folder"),
+        (["build", "good", "--python", "2.7", "--runtime", "host"], 2, "2.7"),
+        (["build", "good", "--pyhton", "3.13"], 2, "did you mean --python"),
+        (["build", "broken", *DEV], 2, "broken/main.py"),
+        (["inspect", "good/main.py"], 2, "not a bundle"),
+        (["build", "good", "-r", "unknown.txt", *DEV], 2, "no-such-package-pypack"),
+        (["build", "good", "-r", "windows.txt", *DEV], 2, "pywin32"),
+    ],
+)
+def test_bad_input(checkout, words, code, told):
+    app(checkout.path / "good")
+    (checkout.path / "empty").mkdir()
+    (checkout.path / "package").mkdir()
+    (checkout.path / "package/__init__.py").write_text("")
+    app(checkout.path / "broken", "if x = 1:\n    pass\n")
+    (checkout.path / "unknown.txt").write_text("no-such-package-pypack-zz\n")
+    (checkout.path / "windows.txt").write_text("pywin32\n")
+    done = checkout.pypack(*words, ok=False)
+    assert told.replace("broken/main.py", "main.py:1") in done.text, done.text
+    assert done.code == code, done.text
+    assert "Traceback" not in done.text
+    assert products(checkout) == []
+
+
+def test_a_native_package_is_refused_by_name_on_static_musl(checkout):
+    done = checkout.pypack("build", "examples/calc", "--target", MUSL, ok=False)
+    assert done.code == 2
+    assert "numpy" in done.err
+    assert GNU in done.err
+    assert products(checkout) == []
+
+
+def test_an_unreachable_mirror_and_offline(checkout, tmp_path):
+    app(checkout.path / "good", requirements__txt="click==8.1.8\n")
+    env = {**checkout.env, "PYPACK_CACHE_DIR": str(tmp_path / "empty"), "PYPACK_MIRROR": "http://127.0.0.1:9/"}
+    words = [sys.executable, "-m", "pypack", "build", "good", "--runtime", "pbs", "--python", "3.13"]
+    done = run(words, cwd=checkout.path, env={**env, "PYTHONPATH": str(checkout.path / "site_scons")})
+    assert done.code != 0
+    assert "127.0.0.1:9" in done.text
+    offline = run(
+        [*words, "--offline"], cwd=checkout.path, env={**env, "PYTHONPATH": str(checkout.path / "site_scons")}
+    )
+    assert offline.code != 0
+    assert "offline" in offline.text
+    assert products(checkout) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_full_disk_while_bundling_leaves_nothing(checkout, tmp_path):
+    app(checkout.path / "good")
+    checkout.pypack("build", "good", *DEV)
+    shutil.rmtree(checkout.path / "dist")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+    try:
+        done = checkout.pypack("build", "good", "-o", str(small / "good"), *DEV, ok=False)
+        assert done.code != 0
+        assert "full" in done.text
+        assert "Traceback" not in done.text
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+ODD = ["", "a b", 'say "hi"', "it's", "line\nbreak", "tab\t", "ünï", "日本", "*", "$HOME", "--", "-x=1", "\\"]
+
+
+def test_odd_arguments_pass_through(checkout, start, tmp_path):
+    folder = app(tmp_path / "odd", "import sys, json\nprint(json.dumps(sys.argv[1:]))\n")
+    checkout.pypack("build", str(folder), "--name", "odd", *DEV)
+    assert json.loads(start(checkout.bundle("odd"), *ODD).out) == ODD
+
+
+def test_odd_places_links_and_path(checkout, start, tmp_path):
+    folder = app(tmp_path / "where", "import sys\nprint(sys.argv[0]); print(sys.pypack.bundle)\n")
+    checkout.pypack("build", str(folder), "--name", "where", *DEV)
+    place = tmp_path / "a päth with\nspaces"
+    place.mkdir()
+    bundle = shutil.copy2(checkout.bundle("where"), place / "whére")
+    assert start(bundle).out == f"{bundle}\n{bundle}\n"
+    link = tmp_path / "link"
+    link.symlink_to(bundle)
+    assert start(link).out == f"{link}\n{bundle}\n"
+    found = start("whére", env={"PATH": f"{place}:{os.environ['PATH']}"})
+    assert found.out == f"{bundle}\n{bundle}\n", found.text
+    relative = start("./whére", cwd=place)
+    assert relative.out == f"./whére\n{bundle}\n"
+
+
+@pytest.mark.parametrize("keep", [100, 250_000, -1000, -1])
+def test_a_bundle_cut_short_is_one_error(checkout, start, tmp_path, built, keep):
+    cut = tmp_path / "cut"
+    cut.write_bytes(built("hello").read_bytes()[:keep])
+    cut.chmod(0o755)
+    if keep == 100:  # not even the launcher is whole: the system says so
+        with pytest.raises(OSError, match=r".*"):
+            start(cut)
+        return
+    done = start(cut)
+    assert done.code not in {0, 1}
+    assert "cut" in done.err
+    assert len(done.err.splitlines()) <= 4
+    assert not list((tmp_path / "bundle-cache").rglob("*.pyc"))

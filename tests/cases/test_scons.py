@@ -1,0 +1,181 @@
+"""SCons as people use it: what is up to date, what the cache gives, help, cleaning, a SConstruct of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import GNU, HERE, Checkout, copy_tree, run
+
+HELLO = ("app=examples/hello", "profile=dev", "runtime=host")
+STEP = re.compile(r"^(fetch|extract|patch|kit|compile|layer|facts|resolve|deps|app|bundle|host|stub|zstd)\b", re.M)
+
+
+def steps(done):
+    return STEP.findall(done.out)
+
+
+@pytest.fixture
+def own_cache(checkout, tmp_path):
+    """Words for scons that give it a build cache of its own."""
+    return (*HELLO, f"cache={tmp_path / 'cache'}")
+
+
+def test_a_second_run_does_nothing(checkout, own_cache):
+    assert "bundle" in steps(checkout.scons(*own_cache))
+    again = checkout.scons(*own_cache)
+    assert steps(again) == []
+    assert "is up to date" in again.out
+
+
+def test_a_changed_app_file_redoes_app_and_bundle_only(checkout, own_cache, start):
+    checkout.scons(*own_cache)
+    script = checkout.path / "examples/hello/hello.py"
+    script.write_text(script.read_text() + "\nprint('changed')\n")
+    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle"]
+    assert "changed" in start(checkout.bundle("hello")).out
+    os.utime(script, (1, 1))
+    assert steps(checkout.scons(*own_cache)) == []
+    (script.parent / "more.py").write_text("x = 1\n")
+    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle"]
+    (script.parent / "more.py").unlink()
+    script.write_text(script.read_text().removesuffix("\nprint('changed')\n"))
+    back = checkout.scons(*own_cache)
+    assert "app" not in steps(back)
+    assert "Retrieved `build/apps/hello" in back.out
+
+
+def test_everything_but_the_bundle_comes_out_of_the_cache(checkout, own_cache):
+    checkout.scons(*own_cache)
+    before = checkout.bundle("hello").read_bytes()
+    shutil.rmtree(checkout.path / "build")
+    shutil.rmtree(checkout.path / "dist")
+    again = checkout.scons(*own_cache)
+    assert set(steps(again)) <= {"fetch", "bundle"}, again.out
+    assert checkout.bundle("hello").read_bytes() == before
+
+
+def test_another_checkout_shares_the_cache(checkout, own_cache, tmp_path):
+    checkout.scons(*own_cache)
+    other = Checkout(path=copy_tree(tmp_path / "elsewhere" / "other"))
+    assert set(steps(other.scons(*own_cache))) <= {"fetch", "bundle"}
+    assert other.bundle("hello").read_bytes() == checkout.bundle("hello").read_bytes()
+
+
+def test_another_minor_version_of_the_host_s_python_shares_the_cache(checkout, own_cache, tmp_path, other_python):
+    """The runtime is a pinned one of its own here: ``host`` would be another with another Python."""
+    runtime = tmp_path / "runtime.tar"
+    checkout.scons(*own_cache)
+    shutil.copy(next(checkout.path.glob(f"build/runtime/{GNU}/host-*/runtime.tar")), runtime)
+    words = ("app=examples/hello", "profile=dev", f"runtime={runtime}", f"cache={tmp_path / 'cache'}")
+    checkout.scons(*words)
+    other = Checkout(path=copy_tree(tmp_path / "other"), python=other_python)
+    done = other.scons(*words)
+    assert set(steps(done)) <= {"fetch", "bundle"}, done.out
+    assert other.bundle("hello").read_bytes() == checkout.bundle("hello").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def other_python(tmp_path_factory):
+    """The interpreter of a virtual environment with another minor version than this one, and pypack's needs in it."""
+    import uv
+
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    listed = run([uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json"])
+    import json
+
+    found = [row["path"] for row in json.loads(listed.out) if row["implementation"] == "cpython"
+             and row["version_parts"]["major"] == 3 and row["version_parts"]["minor"] in {11, 12, 13}
+             and not row["version"].startswith(f"{mine}.")]  # fmt: skip
+    if not found:
+        pytest.skip("no second version of Python (3.11 to 3.13) is installed on this machine")
+    folder = tmp_path_factory.mktemp("other") / "venv"
+    made = run([uv.find_uv_bin(), "venv", "--python", found[0], folder])
+    assert made.code == 0, made.text
+    python = str(folder / "bin/python")
+    needs = run([uv.find_uv_bin(), "pip", "install", "-q", "--python", python, "-e", HERE])
+    assert needs.code == 0, needs.text
+    return python
+
+
+def test_clean_removes_what_was_built(checkout, own_cache):
+    checkout.scons(*own_cache)
+    checkout.scons("-c", *own_cache)
+    left = [path for path in checkout.path.glob("dist/**/*") if path.is_file()]
+    left += [path for path in checkout.path.glob("build/**/*.tar")]
+    assert left == []
+
+
+def test_help_explains_every_variable(checkout):
+    told = checkout.scons("-h").out
+    for name in ("target", "app", "entry", "python", "runtime", "requirements", "profile", "sources", "offline"):
+        assert re.search(rf"^{name}: \S", told, re.M), name
+    assert "scons target=linux-musl-x86_64 app=examples/greet" in told
+
+
+def test_verbose_shows_commands(checkout, own_cache):
+    told = checkout.scons(*own_cache, "verbose=1").out
+    assert "zig" in told
+    assert "-target x86_64-linux-musl" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("target=linux-musl-x86",), "did you mean linux-musl-x86_64"),
+        (("tagret=host",), "did you mean target"),
+        (("app=nowhere",), "does not exist"),
+        (("runtime=pbz",), "unknown runtime"),
+        (("python=9.9", "runtime=host"), "9.9"),
+        (("profile=fast",), "Invalid value"),
+    ],
+)
+def test_bad_input_is_one_clear_error(checkout, words, told):
+    given = {word.split("=")[0]: word for word in ("app=examples/hello", *words)}
+    done = checkout.scons(*given.values(), ok=False)
+    assert done.code == 2
+    assert told in done.err
+    assert "Traceback" not in done.text
+    assert not (checkout.path / "dist").exists()
+
+
+def test_two_folders_with_separate_caches_give_the_same_bytes(tmp_path):
+    sums = set()
+    for name in ("one", "two/deeper in"):
+        place = copy_tree(tmp_path / name / "checkout")
+        env = {**os.environ, "PYPACK_CACHE_DIR": str(tmp_path / name / "cache"),
+               "ZIG_GLOBAL_CACHE_DIR": str(tmp_path / name / "zig")}  # fmt: skip
+        Checkout(path=place, env=env).scons("app=examples/greet", "profile=dev", "runtime=host")
+        sums.add(hashlib.sha256((place / f"dist/{GNU}/greet").read_bytes()).hexdigest())
+    assert len(sums) == 1
+
+
+def test_a_sconstruct_of_one_s_own_with_the_installed_wheel(tmp_path):
+    import uv
+
+    run([uv.find_uv_bin(), "build", "--wheel", "-q", "-o", tmp_path / "wheels", HERE])
+    wheel = next((tmp_path / "wheels").glob("scons_pypack-*.whl"))
+    folder = tmp_path / "venv"
+    assert run([sys.executable, "-m", "venv", "--without-pip", folder]).code == 0
+    python = folder / "bin/python"
+    installed = run([uv.find_uv_bin(), "pip", "install", "-q", "--python", python, wheel])
+    assert installed.code == 0, installed.text
+    shutil.copytree(HERE / "examples", tmp_path / "mine")
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = run([python, "-m", "SCons", "-j2"], cwd=tmp_path / "mine/sconstruct", env=env)
+    assert done.code == 0, done.text
+    bundle = tmp_path / f"mine/sconstruct/dist/{GNU}/hello"
+    said = subprocess.run(
+        [bundle, "Ada"], capture_output=True, text=True, check=False, env={"PYPACK_CACHE_DIR": str(tmp_path / "c")}
+    )
+    assert "Ada" in said.stdout, said.stderr
+    command = run([folder / "bin/pypack", "build", "--entry", tmp_path / "mine/hello/hello.py", "-o", "out/hi", "--profile", "dev",
+                   "--runtime", "host"], cwd=tmp_path, env=env)  # fmt: skip
+    assert command.code == 0, command.text
+    assert (tmp_path / "out/hi").is_file()

@@ -1,0 +1,88 @@
+"""Which files belong to an app, and when its digest changes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pypack import app, project
+from pypack.errors import InputError
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "prog"
+    for name in (
+        "pkg/__init__.py", "pkg/__main__.py", "pkg/data/x.txt", "pkg/__pycache__/a.pyc", ".env", ".git/config",
+        "build/out", "dist/out", "venv/pyvenv.cfg", "venv/lib.py", "requirements.txt", "pyproject.toml", "SConstruct",
+        "extra.egg-info/PKG-INFO", "build_tools/x.py",
+    ):  # fmt: skip
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return folder
+
+
+def names(found):
+    return [each.inside for each in app.files(found)]
+
+
+def test_outputs_caches_secrets_and_tool_files_are_left_out(place):
+    expected = ["build_tools/x.py", "pkg/__init__.py", "pkg/__main__.py", "pkg/data/x.txt"]
+    assert names(project.load(place)) == expected
+
+
+def test_exclude_takes_globs_and_folders(place):
+    assert names(project.load(place, exclude=("pkg/data", "build_*"))) == ["pkg/__init__.py", "pkg/__main__.py"]
+
+
+def test_a_lone_script_brings_only_what_include_names(tmp_path):
+    for name in ("tool.py", "other.py", "data.json"):
+        (tmp_path / name).write_text("")
+    found = project.load(entry=str(tmp_path / "tool.py"), include=("*.json",))
+    assert names(found) == ["data.json", "tool.py"]
+
+
+def test_a_package_folder_stands_below_its_name(place):
+    assert names(project.load(place / "pkg"))[0] == "pkg/__init__.py"
+
+
+def test_the_digest_sees_contents_modes_and_names_but_not_times(place, tmp_path):
+    found, memory = project.load(place), tmp_path / "memory.json"
+    first = app.digest(found, memory)
+    os.utime(place / "pkg/__main__.py", (1, 1))
+    assert app.digest(found, memory) == first
+    (place / "pkg/__main__.py").write_text("x")
+    changed = app.digest(found, memory)
+    assert changed != first
+    (place / "pkg/data/x.txt").chmod(0o755)
+    assert app.digest(found, memory) not in {first, changed}
+    (place / "pkg/__main__.py").write_text("")
+    (place / "pkg/data/x.txt").chmod(0o644)
+    assert app.digest(found, memory) == first
+    (place / "pkg/data/x.txt").rename(place / "pkg/data/y.txt")
+    assert app.digest(found, memory) != first
+
+
+def test_the_memory_is_used_for_unchanged_files_and_survives_damage(place, tmp_path, monkeypatch):
+    for path in place.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    found, memory = project.load(place), tmp_path / "memory.json"
+    first = app.digest(found, memory)
+    monkeypatch.setattr(app, "_hash", lambda path: pytest.fail(f"{path} was read again"))
+    assert app.digest(found, memory) == first
+    monkeypatch.undo()
+    memory.write_text("{damaged")
+    assert app.digest(found, memory) == first
+
+
+def test_a_pipe_among_the_files_is_refused(place):
+    os.mkfifo(place / "pkg/pipe")
+    with pytest.raises(InputError, match="is not a file"):
+        app.files(project.load(place))
+
+
+def test_a_dangling_link_is_refused(place):
+    (place / "pkg/link").symlink_to("nowhere")
+    with pytest.raises(InputError, match="cannot be read"):
+        app.files(project.load(place))

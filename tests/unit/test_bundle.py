@@ -1,0 +1,270 @@
+"""Layers, trailer, writer, and the independent reader that checks them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+import zstandard
+from pypack import graph
+from pypack.bundle import facts, inspect, layer, trailer, verify, writer
+from pypack.errors import InputError, StepError
+from pypack.images.image import ImageBuilder
+from pypack.pipeline import Context, Settings
+
+MIB = 1 << 20
+
+
+def image(path, **files):
+    with ImageBuilder("tree") as builder:
+        for name, data in files.items():
+            builder.add(name.replace("__", "/"), data)
+        builder.add_link("zz", "link-target" * 20)
+        builder.write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """An image whose members are cut in every way: small, just below a frame, across three frames, empty, long names."""
+    chance = random.Random(7)
+    path = tmp_path_factory.mktemp("big") / "big.tar"
+    with ImageBuilder("tree") as builder:
+        sizes = [0, 1, 511, 512, 513, 4 * MIB - 1024, 4 * MIB, 8 * MIB, 17 * MIB + 5, 3, *[1000] * 3000]
+        for number, size in enumerate(sizes):
+            builder.add(f"d{number % 7}/{'long' * 40 if number % 5 == 0 else 'n'}{number}", chance.randbytes(size))
+        builder.write(path)
+    return path
+
+
+def test_frames_join_to_the_tar_and_are_bounded(big):
+    frames = list(layer.frames(big))
+    assert b"".join(frame.data for frame in frames) == big.read_bytes()
+    assert max(len(frame.data) for frame in frames) <= layer.LARGEST
+    assert any(frame.carries_on for frame in frames)
+    for frame in frames:
+        if not frame.carries_on:
+            with tarfile.open(fileobj=io.BytesIO(frame.data + bytes(1024)), mode="r:") as tar:
+                assert tar.next() is not None or not any(frame.data)
+
+
+def test_plain_zstd_unpacks_a_layer(big, tmp_path):
+    layer.write_layer(big, tmp_path / "l", level=1, jobs=2)
+    with (tmp_path / "l").open("rb") as packed:
+        plain = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read()
+    assert plain == big.read_bytes()
+
+
+def test_identity_does_not_depend_on_level_or_threads(big, tmp_path):
+    fast = layer.write_layer(big, tmp_path / "fast", level=1, jobs=1)
+    slow = layer.write_layer(big, tmp_path / "slow", level=6, jobs=4)
+    assert fast.sha256 == slow.sha256
+    assert (tmp_path / "fast").read_bytes() != (tmp_path / "slow").read_bytes()
+    assert layer.read_facts(tmp_path / "slow") == slow
+    again = layer.write_layer(big, tmp_path / "again", level=6, jobs=2)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "slow").read_bytes()
+    assert again == slow
+
+
+def test_what_is_no_layer_is_told(tmp_path):
+    (tmp_path / "l").write_bytes(bytes(64))
+    with pytest.raises(StepError, match="not a layer"):
+        layer.read_facts(tmp_path / "l")
+
+
+def entries():
+    return [
+        trailer.LayerEntry(kind="runtime", offset=8, size=100, unpacked=300, frames=1, sha256=b"r" * 32),
+        trailer.LayerEntry(kind="app", offset=108, size=50, unpacked=50, frames=0, sha256=b"a" * 32),
+    ]
+
+
+def packed(launch):
+    return trailer.pack("line", launch, entries(), zip_offset=108, local_end=158, central_size=42)
+
+
+def test_the_trailer_is_as_documented():
+    block = packed([("name", "x"), ("option", "-I")])
+    assert block.startswith(b"line\nname=x\0option=-I\0")
+    assert block[-32:] == b"PYPK\0\2\0\0" + (8).to_bytes(8, "little") + (100).to_bytes(8, "little") + (108).to_bytes(
+        8, "little"
+    )
+    assert block[-96:-64] == hashlib.sha256(block[:-96] + block[-64:]).digest()
+    assert int.from_bytes(block[-40:-32], "little") == 158 + 42 + len(block)
+    assert trailer.bundle_id(block) == block[-96:-80].hex()
+
+
+def test_the_trailer_never_holds_a_zip_signature():
+    with pytest.raises(StepError, match="zip signature"):
+        packed([("name", "PK\x05\x06")])
+
+
+def test_a_trailer_that_does_not_fit_is_refused():
+    with pytest.raises(StepError, match="65535"):
+        packed([("name", "x" * 66_000)])
+    with pytest.raises(StepError, match="cannot hold"):
+        packed([("name", "a\0b")])
+
+
+PARAMS = {
+    "name": "demo", "version": "1", "target": "linux-musl-x86_64", "mode": "onefile", "launch": "exec",
+    "python": "bin/python3.13", "site": "lib/python3.13/site-packages", "options": list(graph.OPTIONS),
+    "entry": {"kind": "script", "name": "demo.py", "function": ""}, "sources": True, "pins": [], "tools": {},
+    "runtime": {"provider": "test", "version": ".".join(map(str, sys.version_info[:3])), "static": True},
+}  # fmt: skip
+
+
+def context(product, inputs, params=None):
+    return Context(
+        product=product, inputs=tuple(inputs), extra=(), params=params or {}, settings=Settings(say=lambda _: None)
+    )
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    """A whole bundle around a runtime that is none; the launcher's tests and tests/cases have real ones."""
+    (tmp_path / "stub").write_bytes(b"\x7fELF" + b"stub" * 100)
+    with ImageBuilder("runtime") as builder:
+        builder.add("bin/python3.13", b"python" * 1000, executable=True)
+        builder.add("lib/python3.13/encodings/__init__.py", b"")
+        builder.write(tmp_path / "runtime.tar")
+    with ImageBuilder("app") as builder:
+        source = (graph.app.Path(graph.app.__file__).with_name("boot") / "zip_main.py").read_bytes()
+        builder.add("__main__.py", source)
+        builder.add("boot.pyc", b"boot")
+        builder.add("app/demo.py", b"import sys\nprint('pure', sys.argv[1:])\n")
+        builder.add("app/tool", b"#!", executable=True)
+        builder.add_link("app/link", "tool")
+        builder.write(tmp_path / "app.tar")
+    layer.write_layer(tmp_path / "runtime.tar", tmp_path / "runtime.layer", level=3)
+    sentinels = {"sentinels": ["bin/python3.13", "lib/python3.13/encodings/__init__.py|x"]}
+    facts.run_facts(context(tmp_path / "facts", [tmp_path / "runtime.tar"], sentinels))
+    inputs = [tmp_path / name for name in ("stub", "app.tar", "runtime.layer", "facts")]
+    writer.run_bundle(context(tmp_path / "demo", inputs, PARAMS))
+    return tmp_path / "demo"
+
+
+def test_the_independent_reader_agrees(bundle):
+    assert verify.faults(bundle) == []
+    found = verify.read(bundle)
+    assert found.first_line == "pypack bundle: demo 1 for linux-musl-x86_64"
+    assert found.launch["option"] == ["-I", "-S", "-B"]
+    assert found.launch["sentinel"] == [
+        "1:6000:bin/python3.13",
+        "1:0:lib/python3.13/encodings/__init__.py",
+        "3:4:boot.pyc",
+    ]
+    assert found.manifest["layers"]["runtime"]["sha256"] == found.layers[0].sha256
+
+
+def test_it_is_a_zip_with_stored_entries_modes_and_absolute_offsets(bundle):
+    with zipfile.ZipFile(bundle) as packed:
+        names = packed.namelist()
+        assert names[:2] == ["launch", "pypack.json"]
+        assert packed.getinfo("app/tool").external_attr >> 16 == 0o100755
+        assert packed.getinfo("__main__.py").header_offset > verify.read(bundle).app_offset
+        assert json.loads(packed.read("pypack.json"))["pure"] is True
+
+
+def test_unzip_lists_it_and_exits_with_0(bundle):
+    done = subprocess.run(["unzip", "-l", bundle], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pypack bundle: demo 1" in done.stdout
+
+
+def test_python_runs_a_pure_app_where_the_bundle_cannot_be_executed(bundle):
+    bundle.chmod(0o644)
+    done = subprocess.run([sys.executable, bundle, "a b", "ä"], capture_output=True, text=True, check=False)
+    assert done.stdout == "pure ['a b', 'ä']\n", done.stderr
+
+
+def test_python_hands_over_to_a_bundle_that_can_be_executed(bundle):
+    bundle.write_bytes(b"#!/bin/sh\necho handed over $1; exit 7\n" + bundle.read_bytes())
+    done = subprocess.run([sys.executable, bundle, "x"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("handed over x\n", 7)
+
+
+def test_the_same_input_gives_the_same_bytes(bundle, tmp_path):
+    inputs = [tmp_path / name for name in ("stub", "app.tar", "runtime.layer", "facts")]
+    writer.run_bundle(context(tmp_path / "again", inputs, PARAMS))
+    assert (tmp_path / "again").read_bytes() == bundle.read_bytes()
+
+
+def test_a_runtime_without_its_sentinels_is_refused(tmp_path):
+    with ImageBuilder("runtime") as builder:
+        builder.add("bin/other", b"")
+        builder.write(tmp_path / "r.tar")
+    with pytest.raises(StepError, match=r"no bin/python3\.13"):
+        facts.run_facts(context(tmp_path / "f", [tmp_path / "r.tar"], {"sentinels": ["bin/python3.13"]}))
+
+
+def test_any_flipped_byte_is_found(bundle):
+    whole = bundle.read_bytes()
+    first = verify.read(bundle).layers[0].offset
+    chance = random.Random(3)
+    for position in sorted({chance.randrange(first, len(whole)) for _ in range(150)}):
+        bundle.write_bytes(
+            whole[:position] + bytes([whole[position] ^ 1 << chance.randrange(8)]) + whole[position + 1 :]
+        )
+        padding = not any(row.offset <= position < row.offset + row.size for row in _rows(whole, bundle))
+        in_directory = position >= _rows(whole, bundle)[-1].offset + _rows(whole, bundle)[-1].size
+        try:
+            found = verify.faults(bundle)
+        except Exception as error:  # noqa: BLE001 - any exception here is a finding of this test
+            pytest.fail(f"byte {position}: {type(error).__name__}: {error}")
+        assert found or (padding and not in_directory) or in_directory, position
+
+
+def _rows(whole, bundle, cache={}):  # noqa: B006 - one bundle, read once
+    if bundle not in cache:
+        copy = bundle.with_name("whole")
+        copy.write_bytes(whole)
+        cache[bundle] = verify.read(copy).layers
+    return cache[bundle]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 95, 400, -1, -96])
+def test_a_cut_bundle_is_one_error(bundle, keep):
+    bundle.write_bytes(bundle.read_bytes()[:keep])
+    with pytest.raises(InputError, match="not a bundle|damaged"):
+        verify.read(bundle)
+
+
+def test_inspect_prints_text_and_json(bundle, capsys):
+    assert inspect.show(bundle, as_json=False) == 0
+    assert "every hash is right" in capsys.readouterr().out
+    assert inspect.show(bundle, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["launch"]["name"] == ["demo"]
+    with bundle.open("r+b") as stream:
+        stream.seek(verify.read(bundle).layers[0].offset + 80)
+        stream.write(b"!!!!")
+    assert inspect.show(bundle, as_json=False) == 1
+    assert "DAMAGED" in capsys.readouterr().out
+
+
+def test_a_folder_or_nothing_is_no_bundle(tmp_path):
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError):
+            verify.read(path)
+
+
+def test_offsets_past_4_gib_count_from_the_zip(tmp_path):
+    path = tmp_path / "sparse"
+    start = 5 << 30
+    with path.open("w+b") as out:
+        os.truncate(path, start)
+        out.seek(start)
+        end = writer.zips.write_entries(out, [(writer.Member(path="__main__.py", size=8), io.BytesIO(b"print(1)"))])
+    assert end > start
+    with zipfile.ZipFile(path) as packed:
+        assert packed.read("__main__.py") == b"print(1)"
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n", done.stderr

@@ -1,0 +1,104 @@
+"""Finding a program's entry point and reading its settings."""
+
+from __future__ import annotations
+
+import pytest
+from pypack import project
+from pypack.errors import InputError
+from pypack.project import Entry
+
+
+def tree(root, *files, **contents):
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(contents.get(name, ""))
+    return root
+
+
+def test_a_folder_with_one_script_is_that_script(tmp_path):
+    found = project.load(tree(tmp_path, "hello.py"))
+    assert (found.name, found.entry) == ("hello", Entry(kind="script", name="hello.py"))
+
+
+def test_a_package_folder_runs_as_a_module(tmp_path):
+    found = project.load(tree(tmp_path / "myapp", "__init__.py", "__main__.py"))
+    assert (found.under, found.entry) == ("myapp", Entry(kind="module", name="myapp"))
+
+
+def test_a_folder_with_only_main_runs_like_python_folder(tmp_path):
+    found = project.load(tree(tmp_path / "tool", "__main__.py", "helper.py"))
+    assert (found.name, found.under, found.entry) == ("tool", "", Entry(kind="script", name="__main__.py"))
+
+
+@pytest.mark.parametrize("under", ["", "src/"])
+def test_a_project_folder_finds_its_package(tmp_path, under):
+    tree(tmp_path, f"{under}greet/__main__.py", f"{under}greet/__init__.py", "requirements.txt")
+    found = project.load(tmp_path)
+    assert found.entry == Entry(kind="module", name="greet")
+    assert found.root == tmp_path / under.rstrip("/")
+    assert found.requirements == tmp_path / "requirements.txt"
+
+
+def test_entry_names_a_function(tmp_path):
+    found = project.load(tree(tmp_path, "pkg/__init__.py", "pkg/cli.py"), entry="pkg.cli:main")
+    assert found.entry == Entry(kind="function", name="pkg.cli", function="main")
+
+
+def test_entry_alone_names_a_script_elsewhere(tmp_path, monkeypatch):
+    tree(tmp_path, "a/tool.py", "a/other.py")
+    monkeypatch.chdir(tmp_path)
+    found = project.load(entry="a/tool.py")
+    assert (found.name, found.only, found.root) == ("tool", ("tool.py",), tmp_path / "a")
+
+
+def test_settings_come_from_pyproject_and_the_command_line_wins(tmp_path):
+    tree(tmp_path, "x/__main__.py", "x/__init__.py", "pyproject.toml")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "proj"\nversion = "1.2"\n[tool.pypack]\npython = "3.12"\ntargets = ["all"]\n'
+    )
+    found = project.load(tmp_path, python="3.13", name="")
+    assert (found.name, found.version, found.python, found.targets) == ("proj", "1.2", "3.13", ("all",))
+
+
+def test_unknown_settings_are_told_all_at_once_with_near_names(tmp_path):
+    tree(tmp_path, "a.py", "pyproject.toml")
+    (tmp_path / "pyproject.toml").write_text('[tool.pypack]\npyhton = "3.13"\nsources = "no"\n')
+    with pytest.raises(InputError) as caught:
+        project.load(tmp_path)
+    assert "did you mean python" in str(caught.value)
+    assert "sources: must be a bool" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "entry", "told"),
+    [
+        ((), "", "no entry point"),
+        (("a.py", "b.py"), "", "several scripts"),
+        (("a/__main__.py", "b/__main__.py"), "", "several packages"),
+        (("__init__.py",), "", "no __main__.py"),
+        (("a.py",), "missing.py", "does not exist"),
+        (("a.py",), "not a module!", "neither a path nor"),
+        (("pkg/__init__.py",), "pkg", "no __main__.py"),
+    ],
+)
+def test_what_cannot_be_started_is_one_clear_error(tmp_path, files, entry, told):
+    with pytest.raises(InputError, match=told):
+        project.load(tree(tmp_path, *files), entry=entry)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "con", "nul.txt", "x\n", "-x", "a b", "ä", "dot."])
+def test_names_that_no_file_can_have_are_refused(tmp_path, name):
+    tree(tmp_path, "a.py")
+    if not name:  # nothing given: the script's own name
+        assert project.load(tmp_path, name=name).name == "a"
+        return
+    with pytest.raises(InputError, match="cannot be the name of a file"):
+        project.load(tmp_path, name=name)
+
+
+def test_a_missing_folder_and_a_missing_script(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        project.load(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="does not exist"):
+        project.load(entry=str(tmp_path / "nowhere.py"))
