@@ -206,15 +206,24 @@ int cache_draft(struct launcher *launcher, const char *name, char **draft)
     return error ? cache_refuses(launcher, error, "making a folder in it") : EXIT_FINE;
 }
 
+/* A folder goes into tmp/ in one step before it is removed; anything else was put there by somebody. */
+static oserr move_away(struct launcher *launcher, const char *name, const char *path, char **aside)
+{
+    struct file_info info;
+    oserr error = file_look(path, false, &info);
+    if (error || info.kind != KIND_FOLDER)
+        return error ? error : folder_remove(path);
+    if (cache_draft(launcher, name, aside))
+        return 0; /* the rename that follows tells what is wrong */
+    return file_rename(path, *aside); /* the empty folder that was just made gives way */
+}
+
 int cache_put(struct launcher *launcher, const char *name, const char *draft, const char *final, bool sound)
 {
     char *aside = NULL;
     oserr error = sound ? 0 : file_rename(draft, final);
-    if (error && system_meaning(error) == MEANS_EXISTS) {
-        int code = cache_draft(launcher, name, &aside);
-        if (code)
-            return code;
-        error = file_rename(final, aside); /* the empty folder that was just made gives way */
+    if (error) {
+        error = move_away(launcher, name, final, &aside);
         if (!error)
             error = file_rename(draft, final);
     }

@@ -107,8 +107,11 @@ def _sources(base: str, suite: str, settings: Settings) -> Path:
         if not _fresh(target):
             part = target.with_name("part")
             part.unlink(missing_ok=True)
-            _get_index(f"{base}/dists/{suite}/main/source/Sources.xz", part, settings)
-            part.replace(target)
+            try:
+                _get_index(f"{base}/dists/{suite}/main/source/Sources.xz", part, settings)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
     return target
 
 

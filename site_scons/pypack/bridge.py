@@ -35,6 +35,13 @@ _DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": F
              "PYPACK_UPGRADE": False}  # fmt: skip
 
 
+class _FolderError(PypackError):
+    """A folder stands where a file is to be written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is a folder; a file is to be written there", do="remove it, or choose another name")
+
+
 def install(env: Base) -> None:
     """Give ``env`` the methods ``PyBundle``, ``PyRuntime`` and ``PyStep``; variables that are set already stay."""
     env.SetDefault(**_DEFAULTS)
@@ -78,8 +85,7 @@ def _bundles(
     nodes = []
     for plan in plans:
         file = out or f"{inner.subst('$PYPACK_DIST')}/{plan.target.name}/{found.name}{plan.target.suffix}"
-        place = inner.File(file if Path(file).is_absolute() else f"#{file}")
-        nodes.append(_node(inner, graph.bundle(plan), place=place))
+        nodes.append(_node(inner, graph.bundle(plan), place=_place_of(inner, file)))
         inner.Alias(plan.target.name, nodes[-1])
     return nodes
 
@@ -102,6 +108,13 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
 def py_step(env: Base, step: Step) -> File:
     """``env.PyStep``: the node of any :class:`pypack.pipeline.Step`."""
     return _node(_inner(env), step)
+
+
+def _place_of(env: Base, file: str) -> File:
+    whole = Path(file) if Path(file).is_absolute() else Path(env.Dir("#").get_abspath()) / file
+    if whole.is_dir():
+        raise _FolderError(whole)
+    return env.File(str(whole))
 
 
 def _inner(env: Base) -> Base:
@@ -131,7 +144,7 @@ def _say(text: str) -> None:
 
 def _path(env: Base, name: str) -> Path:
     """Return a path that a user wrote: relative to the SConscript, ``#`` for the top."""
-    return Path(name) if Path(name).is_absolute() else Path(env.Dir(name).get_abspath())
+    return Path(name) if Path(name).is_absolute() else Path(env.Entry(name).get_abspath())
 
 
 def _node(env: Base, step: Step, *, place: File | None = None) -> File:
@@ -225,7 +238,7 @@ def _work_file(env: Base, final: Path) -> Path:
 def _place(work: Path, final: Path) -> None:
     """Put a finished product in place, whole or not at all, also on another file system."""
     if final.is_dir():
-        raise PypackError(f"{final} is a folder; a file is to be written there", do="remove it, or choose another name")
+        raise _FolderError(final)
     final.parent.mkdir(parents=True, exist_ok=True)
     try:
         work.replace(final)

@@ -1,4 +1,4 @@
-"""Make bundles straight from docs/bundle-format.md, sharing no code with the product's writer: also damaged and odd ones."""
+"""Make bundles straight from docs/bundle-format.md, sharing no code with the product: also damaged, odd ones."""
 
 from __future__ import annotations
 

@@ -59,9 +59,10 @@ def test_what_a_program_sees(built, start, checkout):
     (checkout.path / "probe.py").write_text(
         "import json, os, sys\n"
         "print(json.dumps({'argv': sys.argv, 'orig': sys.orig_argv, 'exe': sys.executable, 'path': sys.path,\n"
-        "  'prefix': sys.prefix, 'file': __file__, 'name': __name__, 'pypack': vars(sys.pypack), 'main': __spec__ is None,\n"
+        "  'prefix': sys.prefix, 'file': __file__, 'name': __name__, 'pypack': vars(sys.pypack),\n"
+        "  'main': __spec__ is None, 'builtins': [exit.name, quit.name, bool(help)],\n"
         "  'flags': [sys.flags.isolated, sys.flags.no_site, sys.flags.dont_write_bytecode], 'env': dict(os.environ),\n"
-        "  'version': list(sys.version_info[:3]), 'text': sys.version, 'builtins': [exit.name, quit.name, bool(help)]}))\n"
+        "  'version': list(sys.version_info[:3]), 'text': sys.version}))\n"
     )
     checkout.scons("app=probe.py", "profile=dev", "runtime=host")
     import json

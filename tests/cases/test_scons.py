@@ -108,7 +108,7 @@ def test_clean_removes_what_was_built(checkout, own_cache):
     checkout.scons(*own_cache)
     checkout.scons("-c", *own_cache)
     left = [path for path in checkout.path.glob("dist/**/*") if path.is_file()]
-    left += [path for path in checkout.path.glob("build/**/*.tar")]
+    left += checkout.path.glob("build/**/*.tar")
     assert left == []
 
 
@@ -175,7 +175,8 @@ def test_a_sconstruct_of_one_s_own_with_the_installed_wheel(tmp_path):
         [bundle, "Ada"], capture_output=True, text=True, check=False, env={"PYPACK_CACHE_DIR": str(tmp_path / "c")}
     )
     assert "Ada" in said.stdout, said.stderr
-    command = run([folder / "bin/pypack", "build", "--entry", tmp_path / "mine/hello/hello.py", "-o", "out/hi", "--profile", "dev",
-                   "--runtime", "host"], cwd=tmp_path, env=env)  # fmt: skip
+    entry = tmp_path / "mine/hello/hello.py"
+    words = ["build", "--entry", entry, "-o", "out/hi", "--profile", "dev", "--runtime", "host"]
+    command = run([folder / "bin/pypack", *words], cwd=tmp_path, env=env)
     assert command.code == 0, command.text
     assert (tmp_path / "out/hi").is_file()

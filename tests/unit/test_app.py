@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from pypack import app, project
 from pypack.errors import InputError
 

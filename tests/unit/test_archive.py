@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 import zstandard
+
 from pypack.errors import ArchiveError
 from pypack.images import archive
 from pypack.images.image import list_image, read_image

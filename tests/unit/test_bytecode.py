@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pypack import bytecode
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder

@@ -7,6 +7,7 @@ import os
 import tarfile
 
 import pytest
+
 from pypack.errors import ArchiveError
 from pypack.images import image as images
 from pypack.images.image import ImageBuilder

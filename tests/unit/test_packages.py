@@ -9,6 +9,7 @@ import io
 import zipfile
 
 import pytest
+
 from pypack import targets
 from pypack.errors import ArchiveError, InputError, StepError
 from pypack.images.image import ImageBuilder

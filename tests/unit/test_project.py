@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pypack import project
 from pypack.errors import InputError
 from pypack.project import Entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pypack import hosts, targets
 from pypack.errors import InputError
 

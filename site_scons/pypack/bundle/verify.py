@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import tarfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAGIC = b"PYPK\x00\x02\x00\x00"
+_ZIP_ERRORS = (zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, zlib.error, struct.error)
 _KINDS = {1: "runtime", 2: "deps", 3: "app"}
 _CONTAINERS = ((b"\x7fELF", "elf"), (b"MZ", "pe"), (b"\xcf\xfa\xed\xfe", "macho"), (b"\xca\xfe\xba\xbe", "macho"))
 
@@ -106,7 +109,7 @@ def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     if _number(table, 0, 4) != 0x184D2A50:
         return ["it does not begin with a frame table"]
     table = _at(stream, layer.offset + 8, _number(table, 4, 4))
-    rows = [table[at : at + 44] for at in range(8, len(table), 44)]
+    rows = [table[at : at + 44] for at in range(8, len(table) - 43, 44)]
     listed = hashlib.sha256(b"".join(row[4:] for row in rows)).hexdigest()
     if listed != layer.sha256 or len(rows) != layer.frames:
         return ["its frame table does not give its identity"]
@@ -114,7 +117,10 @@ def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     position, unpacked = layer.offset + 8 + len(table), 0
     for row in rows:
         packed, plain = _number(row, 0, 4), _number(row, 4, 4)
-        data = zstandard.ZstdDecompressor().decompress(_at(stream, position, packed), max_output_size=plain)
+        try:
+            data = zstandard.ZstdDecompressor().decompress(_at(stream, position, packed), max_output_size=plain)
+        except zstandard.ZstdError as error:
+            return [f"the frame at {position} cannot be unpacked: {error}"]
         if len(data) != plain or hashlib.sha256(data).digest() != row[12:]:
             return [f"the frame at {position} does not have its hash"]
         tar.feed(data, carries_on=bool(_number(row, 8, 4) & 1))
@@ -175,7 +181,7 @@ def _zip_faults(path: Path) -> list[str]:
             bad = packed.testzip()
             missing = {"__main__.py", "boot.pyc", "launch", "pypack.json"} - set(packed.namelist())
             squeezed = [each.filename for each in packed.infolist() if each.compress_type]
-    except (zipfile.BadZipFile, OSError) as error:
+    except _ZIP_ERRORS as error:
         return [f"it is not a zip: {error}"]
     found = [f"zip entry {bad} is damaged"] if bad else []
     found += [f"zip entry {name} is missing" for name in sorted(missing)]
@@ -187,7 +193,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as packed:
             content: dict[str, Any] = json.loads(packed.read("pypack.json"))
             return content
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+    except _ZIP_ERRORS:
         return {}
 
 

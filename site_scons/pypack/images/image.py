@@ -132,6 +132,10 @@ class ImageBuilder:
         for name in [name for name in self._members if name == path or name.startswith(f"{path}/")]:
             del self._members[name]
 
+    def filter(self, wanted: Callable[[str], bool]) -> None:
+        """Drop every member whose path is not wanted, in one pass."""
+        self._members = {path: stored for path, stored in self._members.items() if wanted(path)}
+
     def read(self, path: str) -> bytes:
         """Return the content of a file member."""
         stored = self._members[path]

@@ -9,13 +9,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pypack.errors import ArchiveError
+from pypack.images import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pypack.images.image import ImageBuilder
 
 _PREFIX = "@prefix@"
+_BELOW = r"(?:/|\Z)"
+_SYSTEM_PREFIXES = {"/usr"}  # the folder of everybody's programs: what starts with it need not be Python's
 _SYSCONFIG = """\
 # The variables that CPython was built with. Folders of the build are left out; {token} is where this runtime is now.
 from sys import base_prefix as _prefix
@@ -35,40 +38,45 @@ def drop(builder: ImageBuilder, patterns: Iterable[str]) -> int:
     ``*`` stands for anything but ``/``, a leading ``**/`` for any folders (none, too). A folder that is left
     with nothing in it is not kept.
     """
-    tests = [_compiled(pattern) for pattern in patterns]
-    before = len(builder)
-    tops = {found[0].rstrip("/") for path in builder.paths() for test in tests if (found := test.match(path))}
-    for path in tops:
-        builder.remove(path)
+    before, test = len(builder), _any(patterns)
+    builder.filter(lambda path: not test(path))
     return before - len(builder)
 
 
 def keep(builder: ImageBuilder, patterns: Iterable[str]) -> int:
     """Remove all but the members that a pattern matches; return how many are left."""
-    tests = [_compiled(pattern) for pattern in patterns]
-    for path in builder.paths():
-        if not any(test.match(path) for test in tests):
-            builder.remove(path)
+    test = _any(patterns)
+    builder.filter(lambda path: bool(test(path)))
     return len(builder)
 
 
 def unlink_lost(builder: ImageBuilder) -> None:
     """Remove links whose target is no longer in the tree."""
-    while lost := [path for path in builder.paths() if _is_lost(builder, path)]:
-        for path in lost:
-            builder.remove(path)
+    while True:
+        there = builder.paths()
+        whole = {*there, *(parent for path in there for parent in paths.parents(path))}
+        lost = {path for path in there if builder.member(path).kind == "link" and _target(builder, path) not in whole}
+        if not lost:
+            return
+        builder.filter(lambda path, lost=lost: path not in lost)  # type: ignore[misc]
+
+
+def _target(builder: ImageBuilder, path: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), builder.member(path).link))
 
 
 def clean_sysconfig(builder: ImageBuilder, stdlib: str, *, install: str, build: Iterable[str]) -> None:
     """Make ``_sysconfigdata*.py`` in ``stdlib`` say where the runtime is, instead of where it was built.
 
-    ``install`` is the prefix it was configured with, ``build`` are folders that existed only while it was built:
-    options that lead there are dropped, programs there are called by their bare name.
+    ``install`` is a prefix it may have been configured with, beside the one that it names itself. ``build`` are
+    folders that existed only while it was built: options that lead there are dropped, programs there are
+    called by their bare name.
     """
     folders = tuple(build)
     for path in _matching(builder, f"{stdlib}/_sysconfigdata*.py"):
         values = _variables(builder.read(path), path)
-        rows = "\n".join(f"    {key!r}: {_value(values[key], install, folders)!r}," for key in sorted(values))
+        prefixes = tuple({install, str(values.get("prefix") or install)} - _SYSTEM_PREFIXES)
+        rows = "\n".join(f"    {key!r}: {_value(values[key], prefixes, folders)!r}," for key in sorted(values))
         builder.replace(path, _SYSCONFIG.format(rows=rows, token=_PREFIX).encode())
 
 
@@ -79,19 +87,19 @@ def clean_pkgconfig(builder: ImageBuilder, *, install: str, build: Iterable[str]
         if builder.member(path).kind != "file":
             continue
         text = builder.read(path).decode()
-        lines = [cleaned(line, install, folders, prefix="${pcfiledir}/../..") for line in text.split("\n")]
+        lines = [cleaned(line, (install,), folders, prefix="${pcfiledir}/../..") for line in text.split("\n")]
         builder.replace(path, "\n".join(lines).encode())
 
 
-def cleaned(text: str, install: str, build: tuple[str, ...], *, prefix: str = _PREFIX) -> str:
-    """Return a value without build folders: ``install`` becomes ``prefix``, words that lead into ``build`` go."""
+def cleaned(text: str, install: tuple[str, ...], build: tuple[str, ...], *, prefix: str = _PREFIX) -> str:
+    """Return a value without build folders: ``install`` ones become ``prefix``, words that lead into ``build`` go."""
     if build and _below(build).search(text):
         words = (_word(word, build) for word in text.split(" "))
         text = " ".join(word for word in words if word)
-    return _below((install,)).sub(lambda _: prefix, text) if install else text
+    return _below(install).sub(lambda _: prefix, text) if install else text
 
 
-def _value(value: object, install: str, build: tuple[str, ...]) -> object:
+def _value(value: object, install: tuple[str, ...], build: tuple[str, ...]) -> object:
     return cleaned(value, install, build) if isinstance(value, str) else value
 
 
@@ -122,20 +130,13 @@ def _variables(data: bytes, path: str) -> dict[str, object]:
     raise ArchiveError(f"{path} in the runtime has no build_time_vars", do="use another runtime")
 
 
-def _is_lost(builder: ImageBuilder, path: str) -> bool:
-    member = builder.member(path)
-    if member.kind != "link":
-        return False
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.link))
-    return target != "." and target not in builder and not any(p.startswith(f"{target}/") for p in builder.paths())
-
-
 def _matching(builder: ImageBuilder, pattern: str) -> list[str]:
     test = re.compile(_compiled(pattern).pattern.removesuffix(_BELOW) + r"\Z")
     return [path for path in builder.paths() if test.match(path)]
 
 
-_BELOW = r"(?:/|\Z)"
+def _any(patterns: Iterable[str]) -> Callable[[str], re.Match[str] | None]:
+    return re.compile("|".join(f"(?:{_compiled(pattern).pattern})" for pattern in patterns) or r"(?!)").match
 
 
 @lru_cache(maxsize=512)

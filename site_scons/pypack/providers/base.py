@@ -27,9 +27,9 @@ class Request:
 class Runtime:
     """A runtime as steps.
 
-    ``image`` makes a tar image of PBS's ``install_only`` shape without its leading ``python/``: ``bin/``, ``lib/``, … at
-    the root (Windows: ``python.exe``, ``Lib/``, …), at the paths of the target's layout. ``dev`` makes the image of headers,
-    libraries and ``python.json``, where the provider can. ``static``: no native wheel can be loaded.
+    ``image`` makes a tar image of PBS's ``install_only`` shape without its leading ``python/``: ``bin/``, ``lib/``, …
+    at the root (Windows: ``python.exe``, ``Lib/``, …), at the paths of the target's layout. ``dev`` makes the image
+    of headers, libraries and ``python.json``, where the provider can. ``static``: no native wheel can be loaded.
     ``notes`` are warnings for the person who builds.
     """
 

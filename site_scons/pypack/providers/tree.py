@@ -25,7 +25,7 @@ BUILD = ("/build", "/tools")
 """Folders that exist only on the machines that build PBS."""
 
 _POSIX = (
-    "bin/*config", "bin/idle*", "bin/pip*", "bin/pydoc*", "bin/2to3*", "include", "share", "lib/pkgconfig", "lib/*.a",
+    "include", "share", "lib/pkgconfig", "lib/*.a",
     "{stdlib}/config-*", "{stdlib}/build-details.json", "{stdlib}/_sysconfig_vars*.json",
     "{stdlib}/lib-dynload/_test*", "{stdlib}/lib-dynload/_ctypes_test*", "{stdlib}/lib-dynload/_xx*",
     "{stdlib}/lib-dynload/xx*",
@@ -64,6 +64,7 @@ def patch(product: str, whole: Step, target: Target, version: str, *, tkinter: b
             "drop": [pattern.format(**vars(layout)) for pattern in patterns],
             "install": INSTALL,
             "build": list(BUILD),
+            "programs": [layout.python, "bin/python3", "bin/python"],
             "layout": vars(layout),
             "container": target.container,
             "arch": target.arch,
@@ -112,6 +113,7 @@ def _patch(context: Context) -> None:
     def run(builder: ImageBuilder) -> None:
         check(builder, layout, container=params["container"], arch=params["arch"], libc=params["libc"])
         change.drop(builder, params["drop"])
+        builder.filter(lambda path: not path.startswith("bin/") or path in params["programs"])
         change.clean_sysconfig(builder, layout.stdlib, install=params["install"], build=params["build"])
         # Mach-O: this is where install names get rewritten; ELF and PE find their libraries relative to themselves
         change.unlink_lost(builder)

@@ -32,7 +32,7 @@ def text(shop: Workshop) -> bytes:
         "zig_target": params["zig_target"],
         "kind": params["kind"],
         "libpython": f"lib/libpython{'.'.join(params['version'].split('.')[:2])}.a",
-        "libraries": _flags(makefile, "LIBS") + _flags(makefile, "SYSLIBS"),
+        "libraries": _libraries("$(LIBS) $(SYSLIBS)", makefile),
         "modules": found,
     }
     return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
@@ -69,19 +69,18 @@ def modules(setup: str, makefile: Mapping[str, str]) -> dict[str, dict[str, list
         elif static:
             name = words[0]
             objects = [Path(word).with_suffix(".o").name for word in words[1:] if word.endswith((".c", ".m", ".S"))]
-            own = [word for word in words[1:] if word.startswith("-l")]
-            found[name] = {"objects": objects, "libraries": own or _flags(makefile, f"MODULE_{name.upper()}_LDFLAGS")}
+            own = _libraries(" ".join(words[1:]), makefile)
+            libraries = own or _libraries(f"$(MODULE_{name.upper()}_LDFLAGS)", makefile)
+            found[name] = {"objects": objects, "libraries": libraries}
     return found
 
 
-def _flags(makefile: Mapping[str, str], name: str) -> list[str]:
-    """Return the libraries in a variable: ``-lNAME``, and archives of the build by their name below ``lib/``."""
-    value = makefile.get(name, "")
+def _libraries(text: str, makefile: Mapping[str, str]) -> list[str]:
+    """Return the libraries in a line: ``-lNAME``, and archives of the build by their name below ``lib/``."""
     for _ in range(5):  # references to references
-        value = _REFERENCE.sub(lambda match: makefile.get(match[1], ""), value)
-    words = value.split()
+        text = _REFERENCE.sub(lambda match: makefile.get(match[1], ""), text)
     return [
         f"lib/{word.rsplit('/', 1)[-1]}" if word.endswith(".a") else word
-        for word in words
+        for word in text.split()
         if word.startswith("-l") or word.endswith(".a")
     ]

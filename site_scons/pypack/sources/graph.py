@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pypack import fetch
+from pypack import fetch, zig
 from pypack.pipeline import Hidden, Step
 from pypack.sources import compiler, cpython, libraries, split
 
@@ -90,7 +90,7 @@ class Graph:
             "version": source.version,
             "target": self.target.name,
             "kind": self.variant.kind,
-            "zig": compiler.version(),
+            "zig": zig.version(),
             "zig_target": self.target.runtime_zig,
             "flags": [*compiler.FRONT, *compiler.BEHIND],
             "triple": self.variant.triple,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pypack.errors import StepError
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from whatthepatch.patch import diffobj
 
+_HEADER = re.compile(r"^--- \S.*\n\+\+\+ \S", re.MULTILINE)
+_GIT = re.compile(r"(diff --git|index) ")
 _FIELDS = frozenset({"file", "source", "since", "before", "reason", "ends"})
 
 
@@ -70,15 +74,22 @@ def apply(patch: Patch, tree: Path, version: str) -> None:
     import whatthepatch
     from whatthepatch.exceptions import HunkApplyException, ParseException
 
-    diffs = []
     try:
-        diffs = list(whatthepatch.parse_patch(patch.file.read_text(encoding="utf-8")))
+        diffs = [diff for piece in _pieces(patch.file) for diff in whatthepatch.parse_patch(piece)]
         if not diffs:
             raise _misfit(patch, version, "it holds no diff")
         for diff in diffs:
             _apply_one(patch, diff, tree, version)
     except (HunkApplyException, ParseException) as e:
         raise _misfit(patch, version, str(e)) from e
+
+
+def _pieces(file: Path) -> list[str]:
+    """Cut a patch into the diffs of single files: the library takes several without git's headers for one."""
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if not _GIT.match(line)]
+    text = "".join(lines)
+    cuts = [*(match.start() for match in _HEADER.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(cuts)]
 
 
 def _apply_one(patch: Patch, diff: diffobj, tree: Path, version: str) -> None:

@@ -1,0 +1,107 @@
+"""Build the launcher by its real steps, once for all tests, and a static C program that stands in for Python."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pypack import stub, targets
+from pypack.pipeline import Context, Settings, Step
+
+from .support_bundle import File, Recipe
+
+MUSL = "linux-musl-x86_64"
+STAND_IN = Path(__file__).with_name("stand_in.c")
+
+
+def run_step(step: Step, build: Path) -> Path:
+    """Make a step's product, after its inputs, and return it; what is there already is taken as it is."""
+    product = build / step.product
+    if product.exists():
+        return product
+    inputs = tuple(run_step(each, build) if isinstance(each, Step) else each for each in step.inputs)
+    product.parent.mkdir(parents=True, exist_ok=True)
+    settings = Settings(say=lambda _: None)
+    step.run(Context(product=product, inputs=inputs, extra=(), params=step.params, settings=settings))
+    return product
+
+
+@functools.cache
+def build_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="pypack-stub-"))
+
+
+@functools.cache
+def launcher(target: str = MUSL) -> bytes:
+    return run_step(stub.steps(targets.load()[target]), build_folder()).read_bytes()
+
+
+@functools.cache
+def zstd_folder() -> Path:
+    from pypack.images import image
+
+    step = stub.steps(targets.load()[MUSL]).inputs[1]
+    assert isinstance(step, Step)
+    folder = build_folder() / "zstd"
+    if not folder.exists():
+        image.unpack(run_step(step, build_folder()), folder)
+    return folder
+
+
+@functools.cache
+def stand_in() -> bytes:
+    """The program that tells what it was started with; real Pythons are started by the other cases."""
+    product = build_folder() / "stand-in"
+    words = ["cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-g0", "-s", str(STAND_IN), "-o", str(product)]
+    subprocess.run([sys.executable, "-m", "ziglang", *words], check=True)
+    return product.read_bytes()
+
+
+@functools.cache
+def sanitized() -> Path:
+    """The same launcher by gcc with the address and undefined behaviour sanitizers."""
+    from pypack import folders
+
+    product = build_folder() / "stub-sanitized"
+    zstd = zstd_folder()
+    subprocess.run(["gcc", "-O1", "-w", "-c", zstd / "zstd.c", "-o", build_folder() / "zstd-gcc.o"], check=True)
+    sources = sorted(each for each in folders.data("stubs").glob("*.c") if each.name != "zig_strnlen.c")
+    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMEMORY_ARENA=0"]
+    words = ["gcc", *stub.STANDARD, *flags, "-isystem", zstd, *sources, build_folder() / "zstd-gcc.o", "-lpthread"]
+    subprocess.run([*words, "-o", product], check=True)
+    return product
+
+
+def recipe(**changes) -> Recipe:
+    """A small program whose runtime is the stand-in."""
+    python = stand_in()
+    values = {
+        "runtime": [
+            File(path="bin/python3", link="python3.13"),
+            File(path="bin/python3.13", data=python, executable=True),
+            File(path="lib/" + "long" * 40 + "/module.py", data=b"x = 1\n"),
+            File(path="lib/empty.py"),
+            File(path="lib/folder", folder=True),
+        ],
+        "deps": [File(path="site-packages/package/__init__.py", data=b"y = 2\n" * 100)],
+        "app": [
+            File(path="boot.pyc", data=b"boot"),
+            File(path="app/tool.sh", data=b"#!/bin/sh\n", executable=True),
+            File(path="app/link", link="tool.sh"),
+            File(path="app/folder", folder=True),
+        ],
+        "paths": ("3:app", "2:site-packages"),
+        "sentinels": (f"1:{len(python)}:bin/python3.13", "3:4:boot.pyc"),
+        "site": "lib/python3.13/site-packages",
+    }
+    return Recipe(**{**values, **changes})
+
+
+def environment(cache: Path | str | None, **more: str) -> dict[str, str]:
+    """A small environment without any other place for a cache; ``cache`` None leaves PYPACK_CACHE_DIR out."""
+    named = {} if cache is None else {"PYPACK_CACHE_DIR": os.fspath(cache)}
+    return {"PATH": os.environ["PATH"], "HOME": "/nowhere", "TMPDIR": "/nowhere", **named, **more}
