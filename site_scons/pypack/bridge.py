@@ -95,7 +95,7 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
     try:
         inner = _inner(env)
         wanted = project.Project(
-            name="runtime", version="0", root=Path(), entry=project.Entry(kind="script", name=""), python=python,
+            name="runtime", version="0", root=Path(), folder=Path.cwd(), entry=project.Entry(kind="script", name=""), python=python,
             runtime=runtime,
         )  # fmt: skip
         chosen = targets.find(target, targets.load())

@@ -31,7 +31,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 done, 1 build failed, 2 bad input, 3 not to be fetched."""
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        _refuse(options.parser, unknown)
     try:
         return int(options.run(options))
     except PypackError as error:
@@ -48,36 +50,31 @@ def _complain(text: str) -> None:
     print(f"{red}pypack: {text}{plain}", file=sys.stderr)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Names close options when one is not known."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]
-        words = message.split("unrecognized arguments: ")
-        if len(words) == 2:
-            known = [option for action in self._actions for option in action.option_strings]
-            hints = [near(word.split("=", maxsplit=1)[0], known) for word in words[1].split() if word.startswith("-")]
-            message += next((hint for hint in hints if hint), "")
-        super().error(message)
+def _refuse(parser: argparse.ArgumentParser, words: list[str]) -> None:
+    """End with the options that are close to what was typed."""
+    known = [word for word in parser.format_help().replace(",", " ").split() if word.startswith("-")]
+    hints = [near(word.split("=", maxsplit=1)[0], dict.fromkeys(known)) for word in words if word.startswith("-")]
+    parser.error(f"not understood: {' '.join(words)}{''.join(hints)}")
 
 
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    parser = argparse.ArgumentParser(
         prog="pypack", description="Ship a Python program as one file.", epilog=_EXAMPLES, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=f"pypack {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="build bundles", epilog=_BUILD_EXAMPLES, formatter_class=raw))
     targets = commands.add_parser("targets", help="list the targets")
-    targets.set_defaults(run=_targets)
+    targets.set_defaults(run=_targets, parser=targets)
     inspect = commands.add_parser("inspect", help="show what is in a bundle, and check it")
     inspect.add_argument("bundle", type=Path, metavar="BUNDLE")
     inspect.add_argument("--json", action="store_true", help="print JSON for machines")
-    inspect.set_defaults(run=_inspect)
+    inspect.set_defaults(run=_inspect, parser=inspect)
     cache = commands.add_parser("cache", help="show what is kept on this machine, or prune it")
     cache.add_argument("--prune", type=int, metavar="DAYS", help="remove what was not used for DAYS days")
-    cache.set_defaults(run=_cache)
+    cache.set_defaults(run=_cache, parser=cache)
     return parser
 
 
@@ -103,7 +100,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     add("--upgrade", action="store_true", help="resolve the requirements and choose the runtime anew")
     add("-j", "--jobs", type=int, metavar="N", help="steps at the same time")
     add("-v", "--verbose", action="store_true", help="show every command")
-    build.set_defaults(run=_build)
+    build.set_defaults(run=_build, parser=build)
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -46,4 +46,5 @@ def runtime(project: Project, target: Target, *, build: Path, settings: Settings
         settings=settings,
         record=build / "runtime" / target.name / "choice.json",
         user_pins=project.pins,
+        base=project.folder,
     )

@@ -36,12 +36,14 @@ class Entry:
 class Project:
     """A program and how it wants to be bundled.
 
-    ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths.
+    ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths. Relative
+    paths of the settings count from ``folder``.
     """
 
     name: str
     version: str
     root: Path
+    folder: Path
     entry: Entry
     under: str = ""
     only: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
     values["requirements"] = _requirements(folder, values.get("requirements"))
-    return Project(**values)
+    return Project(folder=folder, **values)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import random
 import shutil
 import struct
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,12 +70,10 @@ def resigned(content: bytes, at: int, data: bytes) -> bytes:
     return bytes(changed)
 
 
-def on_two_benches(folder: Path, content: bytes, jobs: list, work) -> list:
-    """Do ``work(bench, job)`` for all jobs, on two copies at a time."""
-    benches = [Bench(folder / str(number), content) for number in range(2)]
-    with ThreadPoolExecutor(2) as pool:
-        halves = pool.map(lambda n: [(job, work(benches[n], job)) for job in jobs[n::2]], range(2))
-        return [each for half in halves for each in half]
+def for_all(folder: Path, content: bytes, jobs: list, work) -> list:
+    """Do ``work(bench, job)`` for all jobs, one after the other: a file that is open for writing cannot be started."""
+    bench = Bench(folder / "bench", content)
+    return [(job, work(bench, job)) for job in jobs]
 
 
 def test_undamaged(stub, tmp_path):
@@ -95,7 +92,7 @@ def test_each_byte_of_the_trailer_flipped(stub, tmp_path):
     def flip(bench: Bench, at: int):
         return bench.with_bytes(at, bytes([content[at] ^ 0x41]), PYPACK_DRYRUN="1")
 
-    bad = [(at, done) for at, done in on_two_benches(tmp_path, content, jobs, flip) if not sound(done, {101, 102})]
+    bad = [(at, done) for at, done in for_all(tmp_path, content, jobs, flip) if not sound(done, {101, 102})]
     assert not bad, bad[:3]
 
 
@@ -157,7 +154,7 @@ def test_senseless_trailers_with_a_right_check(stub, tmp_path):
         bench.path.write_bytes(resigned(content, at, data))
         return bench.start(PYPACK_SELF="verify")
 
-    outcomes = on_two_benches(tmp_path, content, jobs, start_it)
+    outcomes = for_all(tmp_path, content, jobs, start_it)
     bad = [(job, done) for job, done in outcomes if not (done.returncode == 0 or sound(done))]
     assert not bad, bad[:3]
     assert sum(done.returncode != 0 for _, done in outcomes) > len(fields) * 10
@@ -175,7 +172,7 @@ def test_flipped_payload_is_named_and_nothing_of_it_stays(stub, tmp_path):
         shutil.rmtree(bench.cache)
         return done, left
 
-    for at, (done, left) in on_two_benches(tmp_path, content, jobs, flip):
+    for at, (done, left) in for_all(tmp_path, content, jobs, flip):
         assert not left, at
         assert sound(done, {103}) or (done.returncode == 0 and content[at] == 0), (at, done)
         assert done.returncode == 0 or "layer in the bundle is damaged" in done.stderr
@@ -257,7 +254,7 @@ def test_senseless_tars_and_zips(stub, tmp_path):
         shutil.rmtree(bench.cache)
         return done
 
-    outcomes = on_two_benches(tmp_path, handmade(stub, tar), jobs, start_it)
+    outcomes = for_all(tmp_path, handmade(stub, tar), jobs, start_it)
     bad = [done for _, done in outcomes if not (done.returncode == 0 or sound(done, {103, 104}))]
     assert not bad, bad[:3]
 
