@@ -128,7 +128,7 @@ static int find_start(const uint8_t *tail, size_t size, uint64_t end, struct foo
 int trailer_read(const uint8_t *tail, size_t size, uint64_t end, struct bundle *bundle, struct fault *fault)
 {
     *bundle = (struct bundle){0};
-    struct foot foot;
+    struct foot foot = {0};
     int code = find_start(tail, size, end, &foot, fault);
     if (code)
         return code;

@@ -94,10 +94,10 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
     """``env.PyRuntime``: the runtime image of a target, as a node."""
     try:
         inner = _inner(env)
+        begin = project.Entry(kind="script", name="")
         wanted = project.Project(
-            name="runtime", version="0", root=Path(), folder=Path.cwd(), entry=project.Entry(kind="script", name=""), python=python,
-            runtime=runtime,
-        )  # fmt: skip
+            name="runtime", version="0", root=Path(), folder=Path.cwd(), entry=begin, python=python, runtime=runtime
+        )
         chosen = targets.find(target, targets.load())
         build = Path(inner["PYPACK_BUILD_PATH"])
         return _node(inner, planning.runtime(wanted, chosen, build=build, settings=_settings(inner)).image)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-from pypack import stub, targets
+from pypack import stub, targets, zig
 from pypack.pipeline import Context, Settings, Step
 
 from .support_bundle import File, Recipe
@@ -56,9 +55,16 @@ def zstd_folder() -> Path:
 def stand_in() -> bytes:
     """The program that tells what it was started with; real Pythons are started by the other cases."""
     product = build_folder() / "stand-in"
-    words = ["cc", "-target", "x86_64-linux-musl", "-static", "-O1", "-g0", "-s", str(STAND_IN), "-o", str(product)]
-    subprocess.run([sys.executable, "-m", "ziglang", *words], check=True)
+    compile_c(["-O1", "-s", STAND_IN], product)
     return product.read_bytes()
+
+
+def compile_c(words: list[str | Path], product: Path) -> None:
+    """Make a static program for this processor with the product's own compiler."""
+    settings = Settings(say=lambda _: None)
+    context = Context(product=product, inputs=(), extra=(), params={}, settings=settings)
+    with zig.workshop("x86_64-linux-musl") as tool:
+        tool.cc(context, ["-static", *words, "-o", product])
 
 
 @functools.cache

@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import uv
 
 from .conftest import GNU, HERE, Checkout, copy_tree, run
 
@@ -81,27 +83,27 @@ def test_another_minor_version_of_the_host_s_python_shares_the_cache(checkout, o
     assert other.bundle("hello").read_bytes() == checkout.bundle("hello").read_bytes()
 
 
+def installed_pythons():
+    """Yield the Pythons of other minor versions that are on PATH or kept by pyenv."""
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for minor in ("3.11", "3.12", "3.13"):
+        if minor != mine:
+            yield from filter(None, [shutil.which(f"python{minor}")])
+            versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+            yield from sorted(versions.glob(f"{minor}.*/bin/python"))
+
+
 @pytest.fixture(scope="session")
 def other_python(tmp_path_factory):
     """The interpreter of a virtual environment with another minor version than this one, and pypack's needs in it."""
-    import uv
-
-    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    listed = run([uv.find_uv_bin(), "python", "list", "--only-installed", "--output-format", "json"])
-    import json
-
-    found = [row["path"] for row in json.loads(listed.out) if row["implementation"] == "cpython"
-             and row["version_parts"]["major"] == 3 and row["version_parts"]["minor"] in {11, 12, 13}
-             and not row["version"].startswith(f"{mine}.")]  # fmt: skip
-    if not found:
-        pytest.skip("no second version of Python (3.11 to 3.13) is installed on this machine")
-    folder = tmp_path_factory.mktemp("other") / "venv"
-    made = run([uv.find_uv_bin(), "venv", "--python", found[0], folder])
-    assert made.code == 0, made.text
-    python = str(folder / "bin/python")
-    needs = run([uv.find_uv_bin(), "pip", "install", "-q", "--python", python, "-e", HERE])
-    assert needs.code == 0, needs.text
-    return python
+    for found in installed_pythons():
+        folder = tmp_path_factory.mktemp("other") / "venv"
+        if run([uv.find_uv_bin(), "venv", "--python", found, folder]).code == 0:
+            python = str(folder / "bin/python")
+            needs = run([uv.find_uv_bin(), "pip", "install", "-q", "--python", python, "-e", HERE])
+            assert needs.code == 0, needs.text
+            return python
+    pytest.skip("CANNOT RUN: no second version of Python (3.11 to 3.13) is on this machine")
 
 
 def test_clean_removes_what_was_built(checkout, own_cache):
@@ -157,8 +159,6 @@ def test_two_folders_with_separate_caches_give_the_same_bytes(tmp_path):
 
 
 def test_a_sconstruct_of_one_s_own_with_the_installed_wheel(tmp_path):
-    import uv
-
     run([uv.find_uv_bin(), "build", "--wheel", "-q", "-o", tmp_path / "wheels", HERE])
     wheel = next((tmp_path / "wheels").glob("scons_pypack-*.whl"))
     folder = tmp_path / "venv"

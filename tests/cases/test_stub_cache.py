@@ -143,7 +143,7 @@ def test_another_users_folder(hello, tmp_path):
 
 def test_the_administrators_warm_cache_is_read_only(program, tmp_path_factory):
     need_root("a cache that was warmed by root")
-    folder = Path("/tmp") / f"pypack-test-{os.getpid()}"  # noqa: S108 - another user must get there
+    folder = Path("/tmp") / f"pypack-test-{os.getpid()}"
     folder.mkdir(mode=0o755)
     try:
         hello, cache = write(folder / "hello", program), folder / "cache"
@@ -162,7 +162,7 @@ def test_the_administrators_warm_cache_is_read_only(program, tmp_path_factory):
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("options", ["noexec,mode=700", "ro,mode=700", "size=100k,mode=700", "nr_inodes=8,mode=700"])
+@pytest.mark.parametrize("options", ["noexec,mode=700", "ro,mode=700", "size=16k,mode=700", "nr_inodes=8,mode=700"])
 def test_disks_that_cannot_be_used(hello, tmp_path, options):
     """noexec, read-only, too small, no room for more files: the next place serves."""
     need_root(f"a disk with {options}")

@@ -8,12 +8,15 @@ import random
 import shutil
 import struct
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .support_bundle import File, Recipe, bundle, launch_block, layer_of, pieces, tar_of, trailer_of, write, zip_of
 from .support_stub import environment, launcher, recipe, sanitized
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMED = {100, 101, 102, 103}
 PYTHON = File(path="bin/python3", data=b"#!/nothing\n", executable=True)
@@ -125,7 +128,8 @@ def test_senseless_trailers_with_a_right_check(stub, tmp_path):
     numbers = [0, 1, 2, 3, 0x7F, 0x80, 0xFF]
     fields = [(len(content) - 64 + 4 * i, 4) for i in range(6)] + [(len(content) - 40 + 8 * i, 8) for i in range(5)]
     table = start + struct.unpack("<I", content[-52:-48])[0]
-    fields += [(table + 72 * row + at, size) for row in range(3) for at, size in ((0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 4))]  # fmt: skip
+    row = ((0, 4), (4, 4), (8, 8), (16, 8), (24, 8), (32, 4))
+    fields += [(table + 72 * number + at, size) for number in range(3) for at, size in row]
     jobs: list[tuple[int, bytes]] = []
     for at, size in fields:
         top = (1 << 8 * size) - 1
@@ -199,7 +203,7 @@ def handmade(stub: bytes, tar: bytes, zipped: bytes | None = None, *, rows=None)
 HOSTILE = {
     "above": [File(path="../out", data=b"x")],
     "above, deeper": [File(path="a/../../out", data=b"x")],
-    "absolute": [File(path="/tmp/pypack-hostile-out", data=b"x")],  # noqa: S108
+    "absolute": [File(path="/tmp/pypack-hostile-out", data=b"x")],
     "link above": [File(path="a", link="../../out")],
     "link absolute": [File(path="a", link="/etc")],
     "through a link": [File(path="lib", link="."), File(path="lib/x", data=b"x")],
@@ -232,7 +236,8 @@ def test_hostile_members(stub, tmp_path, name):
 def test_senseless_tars_and_zips(stub, tmp_path):
     """Right hashes around wrong content: each header byte changed, and the whole cut."""
     tar = tar_of([PYTHON, File(path="n" * 150, data=b"y" * 700), File(path="link", link="t" * 120)])
-    local = zip_of([File(path="boot.pyc", data=b"boot"), File(path="tool", data=b"t", executable=True), File(path="l", link="boot.pyc")])[0]  # fmt: skip
+    tool, link = File(path="tool", data=b"t", executable=True), File(path="l", link="boot.pyc")
+    local = zip_of([File(path="boot.pyc", data=b"boot"), tool, link])[0]
     chance = random.Random(13)
     jobs: list[tuple[bytes, bytes | None]] = []
     for _ in range(150):
@@ -270,8 +275,11 @@ def test_frames_that_carry_on_wrongly(stub, tmp_path, flags):
 
 @pytest.mark.parametrize(
     "line",
-    ["name=../x", "name=a/b", "name=", "python=/bin/sh", "python=../../bin/sh", "boot=a/../../b", "site=/etc", "launch=embed",
-     "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin", "path=3:../app", "path=app"],
+    [
+        "name=../x", "name=a/b", "name=", "python=/bin/sh", "python=../../bin/sh", "boot=a/../../b", "site=/etc",
+        "launch=embed", "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin",
+        "path=3:../app", "path=app",
+    ],
 )  # fmt: skip
 def test_launch_blocks_that_are_refused(stub, tmp_path, line):
     done = Bench(tmp_path / "0", bundle(stub, small(extra=("target=t", "launch=exec", line)))).start()

@@ -99,7 +99,10 @@ def test_closed_standard_channels_stay_closed(hello, cache, tmp_path):
 
 
 def test_exit_code_and_killing_signal_pass(hello, cache):
-    assert subprocess.run([hello], env=environment(cache, STAND_IN_CODE="42"), capture_output=True).returncode == 42
+    assert (
+        subprocess.run([hello], env=environment(cache, STAND_IN_CODE="42"), capture_output=True, check=False).returncode
+        == 42
+    )
     process = subprocess.Popen([hello], env=environment(cache, STAND_IN_WAIT="30"), stdout=subprocess.PIPE)
     assert process.stdout
     process.stdout.readline()
@@ -163,18 +166,24 @@ def test_interpreter(hello, cache):
 
 
 def test_dry_run_writes_nothing(hello, cache):
-    done = subprocess.run([hello, "it's"], env=environment(cache, PYPACK_DRYRUN="1"), capture_output=True, text=True)
+    done = subprocess.run(
+        [hello, "it's"], env=environment(cache, PYPACK_DRYRUN="1"), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     assert not cache.exists()
     assert "would be unpacked" in done.stdout
     assert "'it'\\''s'" in done.stdout
     start([hello], environment(cache))
-    done = subprocess.run([hello], env=environment(cache, PYPACK_DRYRUN="1"), capture_output=True, text=True)
+    done = subprocess.run(
+        [hello], env=environment(cache, PYPACK_DRYRUN="1"), capture_output=True, text=True, check=False
+    )
     assert "would be" not in done.stdout
 
 
 def test_narration(hello, cache):
-    done = subprocess.run([hello], env=environment(cache, PYPACK_DEBUG="1"), capture_output=True, text=True)
+    done = subprocess.run(
+        [hello], env=environment(cache, PYPACK_DEBUG="1"), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0
     for word in ("bundle", "cache folder", "unpacking the runtime layer", "starting"):
         assert word in done.stderr

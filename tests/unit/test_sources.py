@@ -60,7 +60,7 @@ def test_our_table_holds_together():
     assert set(names) == set(known.libraries), "a library that nothing needs is dead weight"
     assert set(known.variants) <= set(targets.load())
     assert {patch.source for source in known.libraries.values() for patch in source.patches} == {"openssl"}
-    assert len(known.cpython.patches) == 2
+    assert len(known.cpython.patches) == 3
 
 
 def test_every_archive_has_a_size_and_a_debian_package():

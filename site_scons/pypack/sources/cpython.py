@@ -51,9 +51,8 @@ def _targets(shop: Workshop) -> list[str]:
 
 def _configure(shop: Workshop) -> None:
     recipe = shop.params["recipe"]
-    if shop.params["kind"] == "static":
-        symbols.write(shop.tree, recipe["symbols"])
-        (shop.tree / "Modules" / "Setup.local").write_text("*static*\n_pypack_symbols _ctypes/static_symbols.c\n")
+    symbols.write(shop.tree, recipe["symbols"])
+    (shop.tree / "Modules" / "Setup.local").write_text("\n".join(recipe["setup"]) + "\n", encoding="utf-8")
     options = [shop.fill_in(word) for word in recipe["configure"]]
     shop.run(["./configure", *options], env=recipe["environment"])
 

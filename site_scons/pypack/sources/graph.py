@@ -43,6 +43,8 @@ class Graph:
     def whole(self) -> Step:
         """Return the step that makes CPython's whole image."""
         source, built = self.table.cpython, self.libraries()
+        # what the runtime image goes without is decided in a later step
+        recipe = {key: value for key, value in source.recipe.items() if key != "leave_out"}
         return Step(
             product=f"source/{self.target.name}/cpython-{source.version}.tar",
             action="cpython",
@@ -53,7 +55,7 @@ class Graph:
                 *(built[need] for need in source.needs),
                 *(patch.file for patch in source.patches),
             ),
-            params={**self._common(source), "recipe": source.recipe_for(self.target.arch)},
+            params={**self._common(source), "recipe": recipe},
         )
 
     def images(self) -> tuple[Step, Step]:

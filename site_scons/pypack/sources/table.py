@@ -22,7 +22,7 @@ _WORDS = frozenset({"archive", "header_root"})
 _TABLES = frozenset({"files", "modules"})
 _RECIPE = _LISTS | _WORDS | _TABLES
 _PIN = frozenset({"version", "file", "urls", "sha256", "size"})
-_CPYTHON = frozenset({"configure", "environment", "make", "modules", "leave_out", "symbols"})
+_CPYTHON = frozenset({"configure", "environment", "setup", "make", "modules", "leave_out", "symbols"})
 _COMMON = frozenset({"licence", "licence_files", "needs", "tools"})
 
 
