@@ -72,7 +72,8 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     ``module:function``. ``given`` holds settings that win over the file's ``[tool.pypack]``; empty ones do not count.
     """
     folder, entry = _place(app, entry)
-    settings = read_settings(folder)
+    alone = entry.startswith("./")  # a script by itself: what stands beside it, settings too, is not of its making
+    settings = {} if alone else read_settings(folder)
     settings.update({key: value for key, value in given.items() if value not in (None, "", ())})
     found = _find_entry(folder, entry or settings.pop("entry", ""))
     settings.pop("entry", None)
@@ -83,7 +84,7 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     _check_name(name)
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
-    values["requirements"] = _requirements(folder, values.get("requirements"))
+    values["requirements"] = _requirements(folder, values.get("requirements"), alone=alone)
     return Project(folder=folder, **values)
 
 
@@ -174,7 +175,7 @@ def _package(folder: Path) -> dict[str, Any]:
 
 def _named_entry(folder: Path, entry: str) -> dict[str, Any]:
     path = folder / entry
-    if entry.startswith("./") and path.is_file():  # one script alone: what stands beside it is not of its making
+    if entry.startswith("./") and path.is_file():
         return {"root": folder, "only": (path.name,), "entry": Entry(kind="script", name=path.name), "stem": path.stem}
     if path.is_file():
         inside = path.relative_to(folder).as_posix()
@@ -202,8 +203,10 @@ def _has_module(root: Path, name: str) -> bool:
     return (root / top).is_dir() or (root / f"{top}.py").is_file()
 
 
-def _requirements(folder: Path, named: str | Path | None) -> Path | None:
+def _requirements(folder: Path, named: str | Path | None, *, alone: bool) -> Path | None:
     if named is None:
+        if alone:
+            return None
         default = folder / "requirements.txt"
         return default if default.is_file() else None
     return Path(named) if Path(named).is_absolute() else folder / named

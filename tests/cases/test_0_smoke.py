@@ -76,7 +76,7 @@ def test_what_a_program_sees(built, start, checkout):
     assert seen["file"].endswith("/app/probe.py")
     assert seen["main"] is True
     assert seen["flags"] == [1, 1, 1]
-    assert seen["exe"].endswith(f"/apps/{seen['pypack']['id']}/probe")
+    assert seen["exe"].endswith(f"/apps/{seen['pypack']['id']}/bin/probe")
     assert seen["pypack"]["bundle"] == str(bundle)
     assert (seen["pypack"]["target"], seen["pypack"]["mode"]) == (GNU, "onefile")
     assert seen["path"][0].endswith("/app")

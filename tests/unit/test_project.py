@@ -47,10 +47,13 @@ def test_entry_names_a_function(tmp_path):
 
 
 def test_entry_alone_names_a_script_elsewhere(tmp_path, monkeypatch):
-    tree(tmp_path, "a/tool.py", "a/other.py")
+    tree(tmp_path, "a/tool.py", "a/other.py", "a/requirements.txt", "a/pyproject.toml")
+    (tmp_path / "a/pyproject.toml").write_text('[project]\nname = "another"\n')
     monkeypatch.chdir(tmp_path)
     found = project.load(entry="a/tool.py")
     assert (found.name, found.only, found.root) == ("tool", ("tool.py",), tmp_path / "a")
+    assert found.requirements is None
+    assert project.load(entry="a/tool.py", requirements=str(tmp_path / "a/requirements.txt")).requirements
 
 
 def test_settings_come_from_pyproject_and_the_command_line_wins(tmp_path):

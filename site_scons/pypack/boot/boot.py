@@ -40,7 +40,7 @@ def start():
             "version": facts["version"],
             "target": facts["target"],
             "bundle": bundle,
-            "id": sys.executable.split(separator)[-2] if separator in sys.executable else "",
+            "id": sys.executable.rpartition(separator + "apps" + separator)[2].partition(separator)[0],
             "mode": facts["mode"],
         }
     )
