@@ -188,7 +188,7 @@ static int make_app(struct launcher *launcher)
         return code;
     if (!app_is_there(launcher)) {
         char *draft = NULL, *final = app_path(launcher, NULL);
-        cache_sweep(launcher, id);
+        cache_sweep(launcher, id, lock);
         code = cache_draft(launcher, id, &draft);
         oserr error = code ? 0 : fill_draft(launcher, draft);
         if (error)

@@ -168,8 +168,10 @@ int cache_lock(struct launcher *launcher, const char *name, handle *lock)
     return code;
 }
 
-void cache_sweep(struct launcher *launcher, const char *name)
+void cache_sweep(struct launcher *launcher, const char *name, handle lock)
 {
+    if (lock == NO_HANDLE)
+        return;
     struct text names = {0};
     size_t size = strlen(name);
     char *folder = cache_path(launcher, "tmp", NULL);

@@ -34,8 +34,8 @@ int cache_prepare(struct launcher *launcher);
 char *cache_path(const struct launcher *launcher, const char *kind, const char *name);
 /* One process at a time makes `name`; others wait. NO_HANDLE where the file system has no locks. */
 int cache_lock(struct launcher *launcher, const char *name, handle *lock);
-/* Remove what killed processes left of `name`; only while holding its lock. */
-void cache_sweep(struct launcher *launcher, const char *name);
+/* Remove what killed processes left of `name`. Without its lock that may be somebody's work: then nothing is done. */
+void cache_sweep(struct launcher *launcher, const char *name, handle lock);
 /* A new folder in tmp/ for making `name`. */
 int cache_draft(struct launcher *launcher, const char *name, char **draft);
 /* Put a draft into its place. What stands there goes, unless `sound` says that it is what we wanted to make. */

@@ -38,11 +38,11 @@ bool layer_is_there(const struct launcher *launcher, const struct layer *layer)
     return sound;
 }
 
-/* Unpack into a draft and put it into its place; the lock is held. */
-static int make_layer(struct launcher *launcher, const struct layer *layer, bool anew)
+/* Unpack into a draft and put it into its place. */
+static int make_layer(struct launcher *launcher, const struct layer *layer, bool anew, handle lock)
 {
     char *draft;
-    cache_sweep(launcher, layer->folder);
+    cache_sweep(launcher, layer->folder, lock);
     int code = cache_draft(launcher, layer->folder, &draft);
     if (code)
         return code;
@@ -75,7 +75,7 @@ int layer_ready(struct launcher *launcher, const struct layer *layer, bool anew)
     if (anew || !layer_is_there(launcher, layer)) {
         report_debug(&launcher->report, "unpacking the %s layer, %llu bytes", layer_name(layer->kind),
                      (unsigned long long)layer->unpacked);
-        code = make_layer(launcher, layer, anew);
+        code = make_layer(launcher, layer, anew, lock);
         if (code == EXIT_FINE && !layer_is_there(launcher, layer))
             code = fault_set(&launcher->fault, EXIT_PAYLOAD, "build the bundle again",
                              "the %s layer does not hold what the bundle says it holds", layer_name(layer->kind));

@@ -22,7 +22,7 @@ static void add(struct place **places, size_t *count, struct place place)
 
 static const char *filled(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = system_variable(name);
     return value && *value ? value : NULL;
 }
 
@@ -38,7 +38,7 @@ static char *absolute(const char *path)
 
 static char *home_folder(const char **origin)
 {
-    const char *home = getenv("HOME");
+    const char *home = system_variable("HOME");
     *origin = "$HOME/.cache";
     if (home)
         return *home == '/' ? text_copy(home, strlen(home)) : NULL;

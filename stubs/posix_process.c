@@ -48,7 +48,7 @@ const char *system_text(oserr error)
 
 const char *system_variable(const char *name)
 {
-    return getenv(name);
+    return secure_getenv(name); /* who starts a setuid file gets no say in what it does */
 }
 
 uint64_t system_clock(void)

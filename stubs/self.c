@@ -31,6 +31,13 @@ static int info_here(struct launcher *launcher)
     return EXIT_FINE;
 }
 
+static int mend_yourself(struct launcher *launcher, const struct layer *layer)
+{
+    return fault_set(&launcher->fault, EXIT_PAYLOAD, "let the administrator run it with PYPACK_SELF=verify",
+                     "the %s layer is damaged in %s, which belongs to the administrator", layer_name(layer->kind),
+                     launcher->place->path);
+}
+
 /* Compare the cache with the bundle, whose own hashes were found right; what differs is unpacked again. */
 static int verify_cached(struct launcher *launcher, const struct layer *layer, struct text *lines)
 {
@@ -49,7 +56,7 @@ static int verify_cached(struct launcher *launcher, const struct layer *layer, s
         if (code) {
             text_format(lines, "%-8s %s\n", layer_name(layer->kind), text_of(&launcher->fault.what));
             result = "was damaged in the cache, unpacked again";
-            code = layer_ready(launcher, layer, true);
+            code = launcher->read_only ? mend_yourself(launcher, layer) : layer_ready(launcher, layer, true);
         }
     }
     if (code == EXIT_FINE)
@@ -147,7 +154,7 @@ static int clean_layer(struct launcher *launcher, const struct layer *layer, str
         code = cache_lock(launcher, layer->folder, &lock);
         if (code == EXIT_FINE) {
             bool wanted = is_wanted(launcher, layer);
-            cache_sweep(launcher, layer->folder);
+            cache_sweep(launcher, layer->folder, lock);
             code = wanted ? EXIT_FINE : discard(launcher, layer->folder, path);
             if (code == EXIT_FINE)
                 text_format(lines, "%s %s\n", wanted ? "kept, another program needs it:" : "removed", path);

@@ -45,6 +45,6 @@ def runtime(project: Project, target: Target, *, build: Path, settings: Settings
         project.runtime,
         settings=settings,
         record=build / "runtime" / target.name / "choice.json",
-        user_pins=project.pins,
+        user_pins=list(project.pins),
         base=project.folder,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -56,12 +56,12 @@ class Project:
     sources: bool = True
     profile: str = "release"
     mode: str = "onefile"
-    pins: dict[str, Any] = field(default_factory=dict)
+    pins: tuple[dict[str, Any], ...] = ()
 
 
 _KEYS = {
     "name": str, "entry": str, "version": str, "python": str, "runtime": str, "targets": list, "requirements": str,
-    "include": list, "exclude": list, "sources": bool, "profile": str, "mode": str, "pins": dict,
+    "include": list, "exclude": list, "sources": bool, "profile": str, "mode": str, "pins": list,
 }  # fmt: skip
 
 

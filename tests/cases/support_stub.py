@@ -70,14 +70,19 @@ def compile_c(words: list[str | Path], product: Path) -> None:
 @functools.cache
 def sanitized() -> Path:
     """The same launcher by gcc with the address and undefined behaviour sanitizers."""
+    return by_gcc("stub-sanitized", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMEMORY_ARENA=0")
+
+
+@functools.cache
+def by_gcc(name: str, *flags: str | Path) -> Path:
+    """The same launcher by gcc, for the C library of this machine."""
     from pypack import folders
 
-    product = build_folder() / "stub-sanitized"
-    zstd = zstd_folder()
-    subprocess.run(["gcc", "-O1", "-w", "-c", zstd / "zstd.c", "-o", build_folder() / "zstd-gcc.o"], check=True)
+    product, zstd = build_folder() / name, build_folder() / "zstd-gcc.o"
+    if not zstd.exists():
+        subprocess.run(["gcc", "-O1", "-w", "-c", zstd_folder() / "zstd.c", "-o", zstd], check=True)
     sources = sorted(each for each in folders.data("stubs").glob("*.c") if each.name != "zig_strnlen.c")
-    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMEMORY_ARENA=0"]
-    words = ["gcc", *stub.STANDARD, *flags, "-isystem", zstd, *sources, build_folder() / "zstd-gcc.o", "-lpthread"]
+    words = ["gcc", *stub.STANDARD, "-g", "-O1", *flags, "-isystem", zstd_folder(), *sources, zstd, "-lpthread"]
     subprocess.run([*words, "-o", product], check=True)
     return product
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from .support_bundle import File, bundle, write
-from .support_stub import environment, launcher, recipe
+from .support_stub import by_gcc, environment, launcher, recipe
 
 NOBODY = 65534
 
@@ -158,6 +159,10 @@ def test_the_administrators_warm_cache_is_read_only(program, tmp_path_factory):
         before = sorted(cache.rglob("*"))
         assert root_of(run([hello], env, **nobody)) == os.fspath(cache)
         assert sorted(cache.rglob("*")) == before
+        (next((layer_with(cache, "bin") / "lib").glob("long*")) / "module.py").write_text("x = 2\n")
+        done = run([hello], {**env, "PYPACK_SELF": "verify"}, **nobody)
+        assert done.returncode == 103
+        assert "belongs to the administrator" in done.stderr
     finally:
         shutil.rmtree(folder)
 
@@ -238,6 +243,41 @@ def test_sixteen_first_starts_at_once(tmp_path, cache, large):
     assert [each.returncode for each in several] == [0] * 16
     assert sum(err.count("unpacking the runtime layer") for _, err in told) == 1
     assert not [each for each in (cache / "tmp").iterdir() if each.is_dir()]
+
+
+def test_file_system_without_locks(tmp_path, cache):
+    """Every process unpacks for itself; who is first with a whole layer has won, and nobody's work is swept away."""
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not here: a file system without locks was NOT tested")
+    refusing = tmp_path / "no_locks.c"
+    refusing.write_text(
+        "#include <errno.h>\nint no_locks(int f, int o) { (void)f; (void)o; errno = ENOLCK; return -1; }\n"
+    )
+    stub = by_gcc("stub-without-locks", "-Dflock=no_locks", refusing).read_bytes()
+    data = [File(path=f"data/{number:02}", data=random.Random(number).randbytes(1 << 20)) for number in range(8)]
+    program = write(tmp_path / "hello", bundle(stub, recipe(runtime=[*data, *recipe().runtime])))
+    several = [subprocess.Popen([program], env=environment(cache), stdout=-1, stderr=-1, text=True) for _ in range(8)]
+    told = [each.communicate(timeout=300) for each in several]
+    assert [each.returncode for each in several] == [0] * 8, told
+    assert not [each for each in (cache / "tmp").iterdir() if each.is_dir()]
+    done = run([program], environment(cache, PYPACK_SELF="clean"))
+    assert done.returncode == 110
+    assert "cannot tell" in done.stderr
+
+
+def test_lock_that_is_held_too_long(tmp_path, cache):
+    if not shutil.which("gcc"):
+        pytest.skip("gcc is not here: the limit of waiting was NOT tested")
+    program = write(tmp_path / "hello", bundle(by_gcc("stub-impatient", "-DLOCK_SECONDS=1").read_bytes(), recipe()))
+    assert run([program], environment(cache)).returncode == 0
+    layer = layer_with(cache, "bin")
+    shutil.rmtree(layer)
+    with (cache / f"tmp/{layer.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run([program], environment(cache))
+    assert done.returncode == 105
+    assert "more than 1 seconds" in done.stderr
+    assert run([program], environment(cache)).returncode == 0
 
 
 def test_killed_at_any_moment(tmp_path, cache, large):
