@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,7 +33,9 @@ def run_step(step: Step, build: Path) -> Path:
 
 @functools.cache
 def build_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="pypack-stub-"))
+    folder = Path(tempfile.mkdtemp(prefix="pypack-stub-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @functools.cache

@@ -213,10 +213,11 @@ def test_a_perl_without_its_modules_counts_as_missing(monkeypatch, tmp_path):
 
 
 def test_wrappers_carry_the_folders_of_the_build(tmp_path):
-    made = compiler.Compiler(target="x86_64-linux-musl", root=tmp_path, deps=tmp_path / "deps").install()
+    made = compiler.Compiler(target="x86_64-linux-musl", root=tmp_path, deps=tmp_path / "deps", static=True).install()
     text = (made / "cc").read_text()
     assert f"-ffile-prefix-map={tmp_path}=." in text
     assert text.index("-O2") < text.index('"$@"') < text.index("-g0")
+    assert text.index('"$@"') < text.index(" -static ")
     assert f"-L{tmp_path / 'deps' / 'lib'}" in text
     assert (made / "ar").stat().st_mode & stat.S_IXUSR
 
@@ -224,7 +225,7 @@ def test_wrappers_carry_the_folders_of_the_build(tmp_path):
 def test_build_scripts_see_nothing_of_the_callers_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("CFLAGS", "-march=native")
     monkeypatch.setenv("PKG_CONFIG_PATH", "/opt/lib/pkgconfig")
-    made = compiler.Compiler(target="x86_64-linux-musl", root=tmp_path, deps=tmp_path)
+    made = compiler.Compiler(target="x86_64-linux-musl", root=tmp_path, deps=tmp_path, static=False)
     env = made.environment(tmp_path / "tools")
     assert not {"CFLAGS", "PKG_CONFIG_PATH"} & env.keys()
     assert env["PATH"].startswith(str(tmp_path / "tools"))

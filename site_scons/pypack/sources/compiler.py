@@ -45,13 +45,16 @@ class Compiler:
     """The temporary folder of the step; its name is replaced by ``.`` in all that is compiled."""
     deps: Path
     """Headers and archives of the libraries that the step needs."""
+    static: bool
+    """Link programs statically, whatever a build script makes of what it finds on the host."""
 
     def install(self) -> Path:
         """Write the wrappers and return their folder."""
         tools = self.root / "tools"
         tools.mkdir()
         front = ["cc", "-target", self.target, *FRONT, f"-ffile-prefix-map={self.root}=."]
-        behind = [*BEHIND, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
+        static = ["-static"] if self.static else []
+        behind = [*BEHIND, *static, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
         _script(tools / "cc", [str(zig.binary()), *front], behind)
         for name in ("ar", "ranlib"):
             _script(tools / name, [str(zig.binary()), name], [])

@@ -77,7 +77,8 @@ def opened(context: Context) -> Iterator[Workshop]:
             image.unpack(need, deps)
         _patch(context, others[len(needs) :], tree)
         _same_time(tree)
-        compiler = Compiler(target=context.params["zig_target"], root=root, deps=deps)
+        static = context.params["kind"] == "static"
+        compiler = Compiler(target=context.params["zig_target"], root=root, deps=deps, static=static)
         env = compiler.environment(compiler.install())
         yield Workshop(context=context, root=root, tree=tree, deps=deps, env=env)
 
