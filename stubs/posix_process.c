@@ -190,15 +190,26 @@ static bool is_named(const char *variable, const char *const *names)
     return false;
 }
 
-oserr system_become(const char *path, char *const *words, const char *const *forget)
+bool system_tells_origin(void)
 {
-    size_t count = 0, kept = 0;
+    char first;
+    return readlink("/proc/self/exe", &first, 1) == 1;
+}
+
+oserr system_become(const char *path, char *const *words, const char *const *forget, char *extra)
+{
+    size_t count = 0, kept = 0, name = extra ? strcspn(extra, "=") + 1 : 0;
     while (environ && environ[count])
         count++;
-    char **passed = memory(count + 1, sizeof *passed);
+    for (size_t i = 0; extra && i < count; i++)
+        if (strncmp(environ[i], extra, name) == 0)
+            extra = NULL;
+    char **passed = memory(count + 2, sizeof *passed);
     for (size_t i = 0; i < count; i++)
         if (!is_named(environ[i], forget))
             passed[kept++] = environ[i];
+    if (extra)
+        passed[kept++] = extra;
     execve(path, words, passed);
     oserr error = errno;
     memory_free(passed);

@@ -99,6 +99,24 @@ static int explain(struct launcher *launcher, const char *python, oserr error)
                      "Python cannot be started: %s (%s)", system_text(error), python);
 }
 
+/*
+ * glibc's loader learns from /proc what $ORIGIN means for a program, and a shared libpython is found by that. Where /proc is
+ * missing the loader is told; the bootstrap takes the variable away again. Gives NULL where there is nothing to tell.
+ */
+static char *origin_variable(const struct launcher *launcher)
+{
+    const struct launch *launch = &launcher->bundle.launch;
+    if (!launch->glibc || system_tells_origin())
+        return NULL;
+    struct text variable = {0};
+    char *python = layer_path(launcher, LAYER_RUNTIME, launch->python);
+    char *folder = path_parent(python);
+    text_format(&variable, "LD_ORIGIN_PATH=%s", folder);
+    memory_free(folder);
+    memory_free(python);
+    return variable.data;
+}
+
 static int become_python(struct launcher *launcher)
 {
     int lock = as_interpreter() ? -1 : lock_inherited(launcher->app_lock);
@@ -110,7 +128,9 @@ static int become_python(struct launcher *launcher)
         text_free(&line);
     }
     cache_restore(launcher);
-    oserr error = system_become(command.words[0], command.words, own_variables);
+    char *origin = origin_variable(launcher);
+    oserr error = system_become(command.words[0], command.words, own_variables, origin);
+    memory_free(origin);
     int code = explain(launcher, command.words[0], error);
     file_close(lock);
     free_command(&command);

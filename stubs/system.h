@@ -49,8 +49,14 @@ bool system_self(unsigned way, struct text *path, handle *file, uint64_t *size, 
 const char *system_called_as(const char *argv0);
 /* Call `work(argument)` on `count` threads, the calling one being one of them; fewer if the system grants fewer. */
 void system_parallel(unsigned count, void (*work)(void *), void *argument);
-/* Become another program. The variables in `forget` (ends with NULL) are not passed on. Returns on failure only. */
-oserr system_become(const char *path, char *const *words, const char *const *forget);
+/* Can the loader of a program find out where that program stands? Not where /proc is missing. */
+bool system_tells_origin(void);
+
+/*
+ * Become another program. The variables in `forget` (ends with NULL) are not passed on; `extra` ("NAME=value") is added unless it
+ * is NULL or that name is set already. Returns on failure only.
+ */
+oserr system_become(const char *path, char *const *words, const char *const *forget, char *extra);
 
 /* ---- files ---- */
 

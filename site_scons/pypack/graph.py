@@ -187,7 +187,7 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
         Step(
             product=f"{stem}.facts.json",
             action="facts",
-            version=1,
+            version=2,
             run=facts.run_facts,
             inputs=(image,),
             params={"sentinels": sentinels if kind == "runtime" else []},

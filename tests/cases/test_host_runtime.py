@@ -122,7 +122,7 @@ def test_the_expected_modules_come_with_their_libraries(copy):
     done = copy.run("-I", "-S", "-c", script)
     assert done.returncode == 0, done.stderr
     libraries = {Path(line.split(maxsplit=5)[5]) for line in done.stdout.splitlines() if ".so" in line}
-    foreign = [path for path in libraries if copy.tree not in path.parents and not host_libraries.is_glibc(path.name)]
+    foreign = [path for path in libraries if copy.tree not in path.parents and not binaries.is_glibc(path.name)]
     assert foreign == []
     assert any(path.name.startswith("libcrypto.so") for path in libraries)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,17 @@ def test_wrappers_carry_the_folders_of_the_build(tmp_path):
     assert text.index('"$@"') < text.index(" -static ")
     assert f"-L{tmp_path / 'deps' / 'lib'}" in text
     assert (made / "ar").stat().st_mode & stat.S_IXUSR
+
+
+def test_archives_never_hold_times(monkeypatch, tmp_path):
+    zig = tmp_path / "zig"
+    zig.write_text('#!/bin/sh\necho "$@"\n')
+    zig.chmod(0o755)
+    monkeypatch.setattr("pypack.zig.binary", lambda: zig)
+    made = compiler.Compiler(target="x86_64-linux-musl", root=tmp_path, deps=tmp_path, static=True).install()
+    words = [[made / "ar", "-curvU", "lib U.a", "U.o"], [made / "ar", "rcs", "x.a", "x.o"]]
+    said = [subprocess.run(each, capture_output=True, text=True, check=True).stdout for each in words]
+    assert said == ["ar -curv lib U.a U.o\n", "ar rcs x.a x.o\n"]
 
 
 def test_build_scripts_see_nothing_of_the_callers_environment(monkeypatch, tmp_path):

@@ -1,16 +1,19 @@
 """Native code: what a file is, which machine and which C library it is made for."""
 
-from pypack.binaries.model import Binary, Container
+from pypack.binaries.model import Binary, Container, is_glibc
 from pypack.binaries.reader import container, read, read_file
-from pypack.binaries.survey import Floor, Mismatch, glibc_floor, mismatches, natives
+from pypack.binaries.survey import Floor, Libraries, Mismatch, glibc_floor, libraries, mismatches, natives
 
 __all__ = [
     "Binary",
     "Container",
     "Floor",
+    "Libraries",
     "Mismatch",
     "container",
     "glibc_floor",
+    "is_glibc",
+    "libraries",
     "mismatches",
     "natives",
     "read",

@@ -18,6 +18,13 @@ _GLIBC_MARKERS = {
     "GLIBC_ABI_GNU2_TLS": (2, 42),
 }
 
+# The parts of glibc: they belong to the kernel's loader on each machine and must not be carried along.
+_GLIBC_PARTS = re.compile(
+    r"(ld-linux.*|ld64|linux-vdso|linux-gate|libc|libm|libmvec|libpthread|libdl|librt|libutil|libresolv|libnss_.*"
+    r"|libanl|libnsl|libBrokenLocale|libthread_db|libc_malloc_debug)\.so\.[0-9.]+"
+)
+_NOT_GLIBC = {"libnsl.so.2", "libnsl.so.3"}  # the library of that name outside of glibc
+
 
 @dataclass(frozen=True, kw_only=True)
 class Binary:
@@ -59,3 +66,8 @@ class Binary:
 def _glibc_version(name: str) -> tuple[int, int] | None:
     found = _GLIBC.fullmatch(name)
     return (int(found[1]), int(found[2])) if found else _GLIBC_MARKERS.get(name)
+
+
+def is_glibc(name: str) -> bool:
+    """Say whether the library ``name`` (a soname) is a part of glibc."""
+    return bool(_GLIBC_PARTS.fullmatch(name)) and name not in _NOT_GLIBC

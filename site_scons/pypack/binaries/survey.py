@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from pypack.binaries.model import is_glibc
 from pypack.binaries.reader import container, read
 from pypack.images.image import read_image
 
@@ -48,6 +49,23 @@ def glibc_floor(images: Iterable[Path]) -> Floor | None:
             if binary.loadable and version and (highest is None or version > highest.version):
                 highest = Floor(version=version, path=path)
     return highest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Libraries:
+    """Shared libraries of an image: the names that it ``needs`` (but for glibc's), and those that it ``brings``."""
+
+    needs: tuple[str, ...]
+    brings: tuple[str, ...]
+
+
+def libraries(image: Path) -> Libraries:
+    """Return which shared libraries the ELF members of ``image`` need and bring."""
+    needs, brings = set[str](), set[str]()
+    for path, binary in binaries(image, only={"elf"}):
+        needs.update(name for name in binary.needed if not is_glibc(name))
+        brings.update({binary.soname, PurePosixPath(path).name} - {""})
+    return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
 
 
 def natives(image: Path, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> list[str]:

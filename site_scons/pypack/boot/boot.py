@@ -24,6 +24,11 @@ def start():
     if descriptor != "-1":  # the launcher's lock says that this bundle runs; children must not hold it on
         system.set_inheritable(int(descriptor), False)
     here = boot.rpartition(separator)[0]
+    layers = here.rpartition(separator)[0]
+    origin = system.environ.get(b"LD_ORIGIN_PATH", b"")  # the launcher sets it where /proc is missing
+    if origin.startswith(layers.encode("utf-8", "surrogateescape") + b"/"):
+        del system.environ[b"LD_ORIGIN_PATH"]
+        system.unsetenv(b"LD_ORIGIN_PATH")
     with open(here + separator + "launch", encoding="utf-8") as stream:
         facts = dict(line.rstrip("\n").split("=", 1) for line in stream)
     sys.argv[:4] = [called]
@@ -32,7 +37,7 @@ def start():
     libraries = [entry for entry in sys.path if not entry.endswith(".zip")]
     sys.path[:] = [app]
     if facts["deps"]:
-        sys.path.append(here.rpartition(separator)[0] + separator + facts["deps"].replace("/", separator))
+        sys.path.append(layers + separator + facts["deps"].replace("/", separator))
     sys.path += libraries
     sys.pypack = Pypack(
         {

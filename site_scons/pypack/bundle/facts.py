@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 
 def run_facts(context: Context) -> None:
-    """Step: image -> JSON with ``members``, ``bytes``, ``glibc`` (floor and the file that needs it) and ``sizes``.
+    """Step: image -> JSON with ``members``, ``bytes``, ``glibc`` (floor and the file that needs it), ``sizes``, and the
+    shared libraries that the image ``needs`` and ``brings``.
 
     Params: ``sentinels``, paths that must be there; ``alternatives`` are separated by ``|``.
     """
     image = context.inputs[0]
     members = {member.path: member for member in list_image(image)}
-    floor = binaries.glibc_floor([image])
+    floor, shared = binaries.glibc_floor([image]), binaries.libraries(image)
     facts = {
         "members": len(members),
         "bytes": sum(member.size for member in members.values()),
         "glibc": ".".join(map(str, floor.version)) if floor else "",
         "glibc_needed_by": floor.path if floor else "",
         "sizes": {path: members[path].size for path in _present(context.params["sentinels"], members)},
+        "needs": shared.needs,
+        "brings": [name for name in shared.brings if ".cpython-" not in name and ".abi3." not in name],
         "distributions": _distributions(members),
     }
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")

@@ -41,6 +41,8 @@ def _lines(bundle: verify.Bundle) -> list[str]:
     ]
     if about.get("glibc", {}).get("floor"):
         lines.append(f"glibc      {about['glibc']['floor']} or newer, because of {about['glibc']['needed_by']}")
+    if about.get("system_libraries"):
+        lines.append(f"expects    {', '.join(about['system_libraries'])} on the target")
     lines += [
         f"{each.kind:<10} {each.size:>12,} bytes at {each.offset:,}, unpacked {each.unpacked:,}: {each.sha256[:32]}"
         for each in bundle.layers

@@ -34,6 +34,15 @@ def floor(facts: Mapping[str, Mapping[str, Any]]) -> str:
     return max(found, key=lambda text: [int(part) for part in text.split(".")], default="")
 
 
+def system_libraries(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the shared libraries that no layer brings, so that they must be on the target.
+
+    A manylinux wheel may expect a few from the system (PEP 600), libstdc++ first of all.
+    """
+    brought = {name for each in facts.values() for name in each["brings"]}
+    return sorted({name for each in facts.values() for name in each["needs"]} - brought)
+
+
 def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the manifest as JSON values. The app layer's own hash is in the trailer: it covers this file."""
     lowest = floor(facts)
@@ -51,6 +60,7 @@ def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str,
         "python": params["runtime"],
         "pins": params["pins"],
         "glibc": {"floor": lowest, "needed_by": needed_by},
+        "system_libraries": system_libraries(facts),
         "layers": {row.kind: {"sha256": row.sha256.hex(), "size": row.size, "unpacked": row.unpacked} for row in rows},
         "distributions": facts.get("deps", {}).get("distributions", []),
         "tools": params["tools"],

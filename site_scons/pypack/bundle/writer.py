@@ -151,4 +151,6 @@ def _summary(context: Context, described: Mapping[str, Any]) -> str:
     words = f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB, Python {python}"
     if described["glibc"]["floor"]:
         words += f", needs glibc {described['glibc']['floor']} or newer ({described['glibc']['needed_by']})"
+    if described["system_libraries"]:
+        words += f"\n  it expects {', '.join(described['system_libraries'])} on the target"
     return words

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack import hosts
-from pypack.binaries import glibc_floor
+from pypack.binaries import glibc_floor, is_glibc
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, unpacked
 from pypack.pipeline import Step
@@ -160,7 +160,7 @@ def _check(context: Context, layout: Layout, modules: list[str]) -> None:
         for name, why in told["faults"].items():
             context.say(f"  warning: the copy cannot import {name}: {why}")
         for path in map(Path, told["loaded"]):
-            if not path.is_relative_to(tree) and not host_libraries.is_glibc(path.name):
+            if not path.is_relative_to(tree) and not is_glibc(path.name):
                 context.say(f"  warning: the copy still takes {path} from this machine")
         words = [tree / layout.python, "-I", "-B", "-c", _CHECK_SITE]
         _check_site(context, tree, str(tree / layout.site_packages), json.loads(context.run(words, env={})))

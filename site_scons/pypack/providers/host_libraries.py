@@ -11,22 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.binaries import Binary, read_file
+from pypack.binaries import Binary, is_glibc, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-# The parts of glibc: they belong to the kernel's loader on each machine and must not be carried along.
-_GLIBC = re.compile(
-    r"(ld-linux.*|ld64|linux-vdso|linux-gate|libc|libm|libmvec|libpthread|libdl|librt|libutil|libresolv|libnss_.*"
-    r"|libanl|libnsl|libBrokenLocale|libthread_db|libc_malloc_debug)\.so\.[0-9.]+"
-)
-_NOT_GLIBC = {"libnsl.so.2", "libnsl.so.3"}  # the library of that name outside of glibc
-
-
-def is_glibc(name: str) -> bool:
-    """Say whether the library ``name`` (a soname) is a part of glibc."""
-    return bool(_GLIBC.fullmatch(name)) and name not in _NOT_GLIBC
 
 
 def search_folders(multiarch: str = "", *, conf: Path = Path("/etc/ld.so.conf")) -> list[Path]:

@@ -1,4 +1,4 @@
-"""zig as ``cc``, ``ar`` and ``ranlib``: a folder of wrappers that stands first on PATH.
+"""zig as ``cc``, ``ar``, ``ranlib`` and ``ld``: a folder of wrappers that stands first on PATH.
 
 The wrappers carry every flag that names a folder of this build, so that none of them gets into what a
 build script writes down (OpenSSL's ``compiler:`` line, CPython's sysconfig).
@@ -34,6 +34,10 @@ BEHIND = (
     "-Wno-unused-command-line-argument",
 )
 """Flags after what the caller says: debug information and paths in it shall not come in by a script's own ``-g``."""
+_NO_TIMES = """\
+case $1 in *U*) flags=$(printf %s "$1" | tr -d U); shift; set -- "$flags" "$@" ;; esac
+"""
+"""For ``ar``: ncurses asks for real times in its archives (``U``), which would differ from build to build."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +60,9 @@ class Compiler:
         static = ["-static"] if self.static else []
         behind = [*BEHIND, *static, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
         _script(tools / "cc", [str(zig.binary()), *front], behind)
-        for name in ("ar", "ranlib"):
-            _script(tools / name, [str(zig.binary()), name], [])
+        for name, command in {"ranlib": "ranlib", "ld": "ld.lld"}.items():
+            _script(tools / name, [str(zig.binary()), command], [])
+        _script(tools / "ar", [str(zig.binary()), "ar"], [], before=_NO_TIMES)
         return tools
 
     def environment(self, tools: Path) -> dict[str, str]:
@@ -80,8 +85,8 @@ class Compiler:
         }
 
 
-def _script(path: Path, front: list[str], behind: list[str]) -> None:
+def _script(path: Path, front: list[str], behind: list[str], *, before: str = "") -> None:
     words = " ".join(shlex.quote(word) for word in front)
     rest = " ".join(shlex.quote(word) for word in behind)
-    path.write_text(f'#!/bin/sh\nexec {words} "$@" {rest}\n', encoding="utf-8")
+    path.write_text(f'#!/bin/sh\n{before}exec {words} "$@" {rest}\n', encoding="utf-8")
     path.chmod(0o755)
