@@ -20,6 +20,7 @@ STATIC_ONLY_PURE = {"calc"}  # numpy is native code; the static musl Python load
 RUN = {"hello": ["Ada"], "greet": ["--name", "Ada"], "fetch": ["--help"], "calc": []}
 SYSTEM = {  # command that is looked for: Debian package that has it
     "make": "make", "perl": "perl", "tclsh": "tcl", "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace",
+    "qemu-aarch64-static": "qemu-user-static",
 }  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def tests(session: nox.Session) -> None:
     """Run the unit tests and the real builds. What is named behind -- goes to pytest instead of all of it."""
     _system_packages(session)
     python = _venv(session, "test")
-    chosen = session.posargs or ["tests/unit", "tests/cases", "tests/faults"]
+    chosen = session.posargs or ["tests/unit", "tests/launcher", "tests/cases", "tests/faults"]
     session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from .support_bundle import File, bundle, write
-from .support_stub import by_gcc, environment, launcher, recipe
+from tests.support.bundles import File, bundle, write
+from tests.support.launchers import by_gcc, environment, launcher, recipe
 
 NOBODY = 65534
 

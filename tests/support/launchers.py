@@ -12,8 +12,7 @@ from pathlib import Path
 
 from pypack import stub, targets, zig
 from pypack.pipeline import Context, Settings, Step
-
-from .support_bundle import File, Recipe
+from tests.support.bundles import File, Recipe
 
 MUSL = "linux-musl-x86_64"
 STAND_IN = Path(__file__).with_name("stand_in.c")

@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .support_bundle import File, Recipe, bundle, launch_block, layer_of, pieces, tar_of, trailer_of, write, zip_of
-from .support_stub import environment, launcher, recipe, sanitized
+from tests.support.bundles import (
+    File,
+    Recipe,
+    bundle,
+    launch_block,
+    layer_of,
+    pieces,
+    tar_of,
+    trailer_of,
+    write,
+    zip_of,
+)
+from tests.support.launchers import environment, launcher, recipe, sanitized
 
 if TYPE_CHECKING:
     from pathlib import Path

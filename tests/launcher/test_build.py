@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from pypack import stub, targets
-
-from .support_bundle import bundle, write
-from .support_stub import compile_c, environment, launcher, recipe, run_step, zstd_folder
+from tests.support.bundles import bundle, write
+from tests.support.launchers import compile_c, environment, launcher, recipe, run_step, zstd_folder
 
 
 def test_same_bytes_in_another_folder_with_another_cache(tmp_path, monkeypatch):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .support_bundle import File, bundle, write
-from .support_stub import environment, launcher, recipe
+from tests.support.bundles import File, bundle, write
+from tests.support.launchers import environment, launcher, recipe
 
 ODD = "a b\n'\"$(x)` \\ äöü☃ \udcff*"
 
