@@ -47,6 +47,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def reproduce(session: nox.Session) -> None:
+    """Build everything twice from empty caches in two folders and compare the bytes (15 minutes)."""
+    _system_packages(session)
+    session.run(_venv(session), "tests/reproduce.py", *session.posargs)
+
+
+@nox.session(python=False)
 def lint(session: nox.Session) -> None:
     """Check style (ruff), types (mypy) and the C sources (every warning is an error)."""
     python = _venv(session, "test", "lint")
