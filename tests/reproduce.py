@@ -1,7 +1,7 @@
 """Build the same bundles twice with nothing shared but the downloads, and compare: ``reproduce.py TARGET…``.
 
 Two folders, two zig caches, two build caches; everything is made anew, CPython from source too.
-
+"""
 
 from __future__ import annotations
 
