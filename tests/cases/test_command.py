@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from pypack import folders
+
 from .conftest import GNU, MUSL, run
 
 DEV = ("--profile", "dev", "--runtime", "host")
@@ -132,7 +134,8 @@ def test_a_native_package_is_refused_by_name_on_static_musl(checkout):
 
 def test_an_unreachable_mirror_and_offline(checkout, tmp_path):
     app(checkout.path / "good", requirements__txt="click==8.1.8\n")
-    env = {**checkout.env, "PYPACK_CACHE_DIR": str(tmp_path / "empty"), "PYPACK_MIRROR": "http://127.0.0.1:9/"}
+    env = {**checkout.env, "PYPACK_CACHE_DIR": str(tmp_path / "empty"), "PYPACK_MIRROR": "http://127.0.0.1:9/",
+           "ZIG_GLOBAL_CACHE_DIR": str(folders.zig_cache())}  # fmt: skip
     words = [sys.executable, "-m", "pypack", "build", "good", "--runtime", "pbs", "--python", "3.13"]
     done = run(words, cwd=checkout.path, env={**env, "PYTHONPATH": str(checkout.path / "site_scons")})
     assert done.code != 0

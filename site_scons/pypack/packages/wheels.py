@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pypack.errors import ArchiveError, StepError
@@ -82,7 +83,9 @@ def unpack_wheels(builder: ImageBuilder, wheels: Iterable[Path]) -> None:
     for path in wheels:
         destination = _ImageDestination(builder, path.name, owners)
         try:
-            with WheelFile.open(path) as source:
+            with WheelFile.open(path) as source, warnings.catch_warnings():
+                # it tells of each __pycache__ in a wheel that it leaves out; we make bytecode of our own
+                warnings.simplefilter("ignore", RuntimeWarning)
                 source.validate_record(validate_contents=True)
                 installer.install(
                     source=source,
