@@ -27,6 +27,8 @@ SYSTEM = {  # command that is looked for: Debian package that has it
 @nox.session(python=False)
 def bundle(session: nox.Session) -> None:
     """Build the examples for this machine, or for the targets named behind --, and run what can be run."""
+    if any("musl" in word or word == "all" for word in session.posargs):
+        _system_packages(session)
     python = _venv(session)
     for target in ",".join(session.posargs or ["host"]).split(","):
         for name in EXAMPLES:

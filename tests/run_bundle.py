@@ -16,7 +16,7 @@ def main() -> int:
     chosen = targets.select([name], table)
     for target in chosen:
         bundle = Path("dist") / target.name / f"{program}{target.suffix}"
-        if not graph.can_compile(target):
+        if not graph.starts_here(target):
             print(f"NOT STARTED: {bundle} is for {target.name}, which this machine cannot run", flush=True)
             continue
         print(f"$ {bundle} {' '.join(arguments)}", flush=True)

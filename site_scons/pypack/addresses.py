@@ -83,10 +83,13 @@ def debian_mirrors() -> list[str]:
     apt = shutil.which("apt-get")
     if not apt:
         return []
-    told = subprocess.run(
-        [apt, "indextargets", "--format", "$(REPO_URI)\t$(ORIGIN)\t$(LABEL)"],
-        capture_output=True, check=False, text=True, timeout=30, stdin=subprocess.DEVNULL,
-    ).stdout  # fmt: skip
+    try:
+        told = subprocess.run(
+            [apt, "indextargets", "--format", "$(REPO_URI)\t$(ORIGIN)\t$(LABEL)"],
+            capture_output=True, check=False, text=True, timeout=30, stdin=subprocess.DEVNULL,
+        ).stdout  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return []
     rows = [tuple(line.split("\t")) for line in told.splitlines() if line.count("\t") == 2]
     # Origin and Label stand in apt's lists, which a fresh container lacks: every repository is tried then
     debian = [uri for uri, origin, label in rows if (origin, label) == ("Debian", "Debian")]
@@ -189,9 +192,14 @@ def _uv_lock(requirement: str) -> dict[str, Any]:
 
     command = [uv.find_uv_bin(), "pip", "compile", "-", "--format", "pylock.toml"]
     options = ["--no-deps", "--universal", "--no-header", "--quiet", "--color", "never"]
-    done = subprocess.run(
-        [*command, *options], input=requirement, capture_output=True, check=False, text=True, timeout=_UV_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            [*command, *options], input=requirement, capture_output=True, check=False, text=True, timeout=_UV_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(
+            f"uv did not find {requirement} in {_UV_SECONDS} s", do="see whether the index answers"
+        ) from error
     if done.returncode:
         told = " ".join(urls.cleaned(done.stderr).split())
         raise FetchError(f"uv cannot find {requirement}: {told[-600:]}", do="see the index that UV_INDEX_URL names")

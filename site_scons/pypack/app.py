@@ -41,10 +41,11 @@ class AppFile:
 
 def files(project: Project) -> list[AppFile]:
     """Return the files that belong to the app, sorted. Hidden ones, caches, virtual environments and outputs do not."""
-    found = [AppFile(inside=_below(project.under, inside), path=path) for inside, path in _walk(project)]
+    found = {**dict(_walk(project)), **dict(_included(project))}
     if not found:
         raise InputError(f"{project.root} holds no file that could be bundled", do="name the folder of a program")
-    return sorted(found, key=lambda each: each.inside.encode())
+    listed = [AppFile(inside=_below(project.under, inside), path=path) for inside, path in found.items()]
+    return sorted(listed, key=lambda each: each.inside.encode())
 
 
 def digest(project: Project, memory: Path) -> str:
@@ -119,20 +120,44 @@ def _walk(project: Project) -> Iterator[tuple[str, Path]]:
     root = project.root
     if project.only:
         yield from ((name, root / name) for name in project.only)
-        for pattern in project.include:
-            yield from (
-                (path.relative_to(root).as_posix(), path) for path in sorted(root.glob(pattern)) if path.is_file()
-            )
         return
-    for folder, folders, names in os.walk(root):
+    outputs = {Path(os.path.realpath(path)) for path in project.outputs}
+    for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         top = here == root
-        folders[:] = sorted(name for name in folders if not _skipped_folder(here / name, top=top))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not _skipped_folder(here / name, top=top) and not _is_output(here / name, outputs)
+        )
+        for name in folders:
+            _refuse_loop(here / name)
         for name in sorted(names):
             path = here / name
             inside = path.relative_to(root).as_posix()
-            if not _skipped_file(name, top=top and not project.under) and not _excluded(inside, project.exclude):
+            skipped = _skipped_file(name, top=top and not project.under) or _excluded(inside, project.exclude)
+            if not skipped and not _is_output(path, outputs):
                 yield inside, _checked(path)
+
+
+def _included(project: Project) -> Iterator[tuple[str, Path]]:
+    """Yield the files that ``include`` names: what goes with a lone script, or would be left out of a folder."""
+    for pattern in project.include:
+        if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+            raise InputError(f"include {pattern!r} leaves the program's folder", do="write it relative to that folder")
+        for path in sorted(project.root.glob(pattern)):
+            if path.is_file():
+                yield path.relative_to(project.root).as_posix(), _checked(path)
+
+
+def _is_output(path: Path, outputs: set[Path]) -> bool:
+    return bool(outputs) and Path(os.path.realpath(path)) in outputs
+
+
+def _refuse_loop(folder: Path) -> None:
+    """Links to folders are followed; one that leads to a folder above itself has no end."""
+    if folder.is_symlink() and folder.absolute().is_relative_to(os.path.realpath(folder)):
+        raise InputError(f"the link {folder} leads to a folder that it stands in", do="remove it, or exclude it")
 
 
 def _checked(path: Path) -> Path:

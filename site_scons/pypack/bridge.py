@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from pypack.errors import PypackError
 from pypack.pipeline import Context, Hidden, Settings, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from SCons.Environment import Base
     from SCons.Node.FS import File
@@ -75,17 +76,20 @@ def py_bundle(
 def _bundles(
     env: Base, name: str, app: str, entry: str, target: str, out: str, given: dict[str, Any]
 ) -> list[File]:  # fmt: skip
+    if given.get("requirements"):
+        given = {**given, "requirements": str(_path(env, given["requirements"]))}
     found = project.load(_path(env, app) if app else None, entry=entry, name=name, **given)
     table = targets.load()
     chosen = targets.select([target] if target else found.targets, table)
     if out and len(chosen) > 1:
         raise SCons.Errors.UserError("out names one file, but there are several targets")
     inner = _inner(env)
+    places = {each.name: _place_of(inner, out or _dist(inner, found.name, each)) for each in chosen}
+    found = replace(found, outputs=_outputs(inner, places.values()))
     plans = planning.plans(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
     nodes = []
     for plan in plans:
-        file = out or f"{inner.subst('$PYPACK_DIST')}/{plan.target.name}/{found.name}{plan.target.suffix}"
-        nodes.append(_node(inner, graph.bundle(plan), place=_place_of(inner, file)))
+        nodes.append(_node(inner, graph.bundle(plan), place=places[plan.target.name]))
         inner.Alias(plan.target.name, nodes[-1])
     return nodes
 
@@ -110,11 +114,27 @@ def py_step(env: Base, step: Step) -> File:
     return _node(_inner(env), step)
 
 
+def _dist(env: Base, name: str, target: targets.Target) -> str:
+    return f"{env.subst('$PYPACK_DIST')}/{target.name}/{name}{target.suffix}"
+
+
 def _place_of(env: Base, file: str) -> File:
+    """Return the node of a file to write; a relative path counts from the top folder."""
     whole = Path(file) if Path(file).is_absolute() else Path(env.Dir("#").get_abspath()) / file
     if whole.is_dir():
         raise _FolderError(whole)
-    return env.File(str(whole))
+    return env.File(_literal(whole))
+
+
+def _outputs(env: Base, places: Iterable[File]) -> tuple[Path, ...]:
+    top = Path(env.Dir("#").get_abspath())
+    folders_of_ours = (top / env.subst("$PYPACK_BUILD"), top / env.subst("$PYPACK_DIST"))
+    return (*folders_of_ours, *(Path(each.get_abspath()) for each in places))
+
+
+def _literal(path: Path) -> str:
+    """Spell a path so that SCons takes a ``$`` in it for what it is."""
+    return str(path.absolute()).replace("$", "$$")
 
 
 def _inner(env: Base) -> Base:
@@ -125,8 +145,11 @@ def _inner(env: Base) -> Base:
     if not getattr(inner, "_CacheDir_path", None):
         cache = folders.build_cache()
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            inner.CacheDir(str(cache))
+            folders.prepare()
+            cache.mkdir(exist_ok=True)
+            if not os.access(cache, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            inner.CacheDir(_literal(cache))
         except OSError as error:  # a read-only home: build without it
             _say(f"pypack: building without the cache {cache}: {error.strerror}")
     return inner
@@ -134,7 +157,11 @@ def _inner(env: Base) -> Base:
 
 def _settings(env: Base) -> Settings:
     return Settings(
-        offline=bool(env["PYPACK_OFFLINE"]), verbose=bool(env["PYPACK_VERBOSE"]), jobs=hosts.cores(), say=_say
+        offline=bool(env["PYPACK_OFFLINE"]),
+        upgrade=bool(env["PYPACK_UPGRADE"]),
+        verbose=bool(env["PYPACK_VERBOSE"]),
+        jobs=hosts.cores(),
+        say=_say,
     )
 
 
@@ -142,21 +169,24 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _path(env: Base, name: str) -> Path:
-    """Return a path that a user wrote: relative to the SConscript, ``#`` for the top."""
-    return Path(name) if Path(name).is_absolute() else Path(env.Entry(name).get_abspath())
+def _path(env: Base, name: object) -> Path:
+    """Return a path or node that a user wrote: relative to the SConscript's own folder, ``#`` for the top."""
+    text = str(name)
+    if Path(text).is_absolute():
+        return Path(text)
+    return Path(env.Entry(text.replace("$", "$$")).srcnode().get_abspath())
 
 
 def _node(env: Base, step: Step, *, place: File | None = None) -> File:
     """Return the node of ``step``; the same product asked for twice is one node, and must mean the same step."""
     node: File = place if place is not None else env.File(f"#{env.subst('$PYPACK_BUILD')}/{step.product}")
-    signature = _signature(step)
+    signature, meaning = _signature(step), _meaning(step, {})
     known = getattr(node.attributes, "pypack", None)
-    if known == signature:
+    if known == meaning:
         return node
     if known is not None:
         raise PypackError(f"two different things are to be made as {node}", do="give one of them another name")
-    node.attributes.pypack = signature
+    node.attributes.pypack = meaning
     sources = [_input(env, each) for each in step.inputs]
     action = _StepAction(step)
     extra: dict[str, Any] = {"source_scanner": _scanner(env, step)} if step.expand else {}
@@ -169,7 +199,7 @@ def _node(env: Base, step: Step, *, place: File | None = None) -> File:
 
 
 def _input(env: Base, each: Step | Path) -> File:
-    return env.File(str(each.absolute())) if isinstance(each, Path) else _node(env, each)
+    return env.File(_literal(each)) if isinstance(each, Path) else _node(env, each)
 
 
 def _signature(step: Step) -> str:
@@ -177,14 +207,25 @@ def _signature(step: Step) -> str:
     return json.dumps([step.action, step.version, visible], sort_keys=True)
 
 
+def _meaning(step: Step, known: dict[int, str]) -> str:
+    """Return a hash over a step and all that it is made from, so that one product cannot stand for two steps."""
+    if id(step) not in known:
+        inputs = [str(each) if isinstance(each, Path) else _meaning(each, known) for each in step.inputs]
+        known[id(step)] = hashlib.sha256(json.dumps([step.product, _signature(step), inputs]).encode()).hexdigest()
+    return known[id(step)]
+
+
 def _scanner(env: Base, step: Step) -> SCons.Scanner.ScannerBase:
-    """Make a scanner that finds what the first input names (the wheels of a lock) once that has been built."""
+    """Make a scanner that finds what the first input names (the wheels of a lock) once that has been built.
+
+    SCons scans again when an input was made; ``expand`` refuses one that is left from an earlier run and outdated.
+    """
 
     def scan(node: File, _env: Base, _path: object) -> list[File]:
         try:
             return [] if _is_value(node) or not node.exists() else _extra(env, step, Path(node.get_abspath()))
         except PypackError:
-            return []  # an outdated lock may name what cannot be used; the step itself tells if the new one does
+            return []  # the step itself tells what is wrong with the lock, when it is a new one
 
     return SCons.Scanner.ScannerBase(scan, name=f"pypack-{step.action}", recursive=False)
 
@@ -218,13 +259,26 @@ class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
             extra = tuple(Path(node.get_abspath()) for node in _extra(env, step, inputs[0])) if step.expand else ()
             step.run(Context(product=work, inputs=inputs, extra=extra, params=step.params, settings=_settings(env)))
             _place(work, final)
+            if step.action == "resolve" and env["PYPACK_UPGRADE"]:
+                _renew_cached(env, target[0])
         except PypackError as error:
-            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code, exitstatus=2)
+            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code, exitstatus=error.exit_code)
         except OSError as error:
-            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1, exitstatus=2)
+            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1, exitstatus=1)
         finally:
             work.unlink(missing_ok=True)
         return None
+
+
+def _renew_cached(env: Base, node: File) -> None:
+    """Put a renewed product into the CacheDir in the place of the old one, which SCons would keep."""
+    folder, place = env.get_CacheDir().cachepath(node)
+    if place is None:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    fresh = Path(f"{place}.{os.getpid()}")
+    shutil.copy2(node.get_abspath(), fresh)
+    fresh.replace(place)
 
 
 def _work_file(env: Base, final: Path) -> Path:

@@ -70,6 +70,7 @@ def fetch(pin: Pin, *, settings: Settings) -> Path:
     if target.is_file() and sha256_of(target) == pin.sha256:
         return target
     with _disk(pin, target):
+        folders.prepare()
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(target.with_name(f"{target.name}.lock"), pin.file, settings):
             if target.is_file():

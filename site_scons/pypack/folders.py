@@ -22,6 +22,14 @@ def cache_root() -> Path:
     return Path(platformdirs.user_cache_dir("pypack", appauthor=False))
 
 
+def prepare() -> Path:
+    """Make the cache folder, private whatever the umask says: launchers refuse one that others can write."""
+    root = cache_root()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, exist_ok=True)
+    return root
+
+
 def downloads() -> Path:
     """Return the folder of fetched archives, one folder per sha256."""
     return cache_root() / "downloads"

@@ -31,11 +31,7 @@ class Plan:
     runtime: Runtime
     build: Path
     kit: Step
-
-    @property
-    def runtime_place(self) -> str:
-        """Folder below ``build/`` for what is made of the runtime alone, shared between projects."""
-        return f"runtime/{self.target.name}/{self.runtime.provider}-{self.runtime.version}"
+    offline: bool = False
 
     @property
     def place(self) -> str:
@@ -79,7 +75,7 @@ def kit(target: Target, runtime: Runtime) -> Step:
     """Return the step of the small image that compiles Python for ``runtime``'s minor version."""
     at = target.layout.at(runtime.minor)
     return Step(
-        product=f"runtime/{target.name}/{runtime.provider}-{runtime.version}/kit.tar",
+        product=f"{runtime.place}/kit.tar",
         action="kit",
         version=1,
         run=bytecode.run_kit,
@@ -88,38 +84,49 @@ def kit(target: Target, runtime: Runtime) -> Step:
     )
 
 
-def can_compile(target: Target) -> bool:
-    """Say whether a runtime of ``target`` can be started on this host without help."""
+def starts_here(target: Target) -> bool:
+    """Say whether a bundle for ``target`` can be started on this host without help."""
     return target.system == hosts.system() and target.arch == hosts.arch() and target.libc in {hosts.libc(), "musl"}
+
+
+def can_compile(target: Target, runtime: Runtime) -> bool:
+    """Say whether ``runtime`` itself can be started on this host: a shared musl one needs musl's loader."""
+    return starts_here(target) and (target.libc == hosts.libc() or runtime.static)
 
 
 def compiled_runtime(plan: Plan) -> Step:
     """Return the step that adds bytecode to the runtime image."""
     at = plan.target.layout.at(plan.runtime.minor)
-    return _compile(plan, plan.runtime.image, f"{plan.runtime_place}/compiled", below=f"{at.stdlib}/")
+    return _compile(plan, plan.runtime.image, f"{plan.runtime.place}/compiled", below=f"{at.stdlib}/")
 
 
 def compiled_deps(plan: Plan) -> Step:
     """Return the steps from requirements to an image of packages with bytecode."""
     project, target, runtime = plan.project, plan.target, plan.runtime
     assert project.requirements is not None  # the caller asks only then
+    files = lock.requirement_files(project.requirements)
+    settings = {
+        "target": target.name,
+        "platform": target.uv,
+        "python": runtime.version,
+        "uv": manifest.version("uv"),
+        "index": lock.index_fingerprint(project.requirements.parent),
+    }
+    stamp = lock.stamp(settings, files)
     resolve = Step(
         product=f"{plan.place}/pylock.toml",
         action="resolve",
         version=1,
         run=lock.run_resolve,
-        inputs=tuple(lock.requirement_files(project.requirements)),
-        params={
-            "target": target.name,
-            "platform": target.uv,
-            "python": runtime.version,
-            "uv": manifest.version("uv"),
-            "index": lock.index_fingerprint(),
-        },
+        inputs=tuple(files),
+        params={**settings, "stamp": stamp},
     )
 
     def wheel_steps(path: Path) -> tuple[Step, ...]:
-        chosen = lock.choose_wheels(lock.read(path), target, runtime.minor, static=runtime.static)
+        table, base = lock.read(path, stamp=stamp), files[0].parent
+        chosen = lock.choose_wheels(table, target, runtime.minor, static=runtime.static, base=base)
+        if plan.offline:
+            lock.check_offline(chosen)
         return tuple(fetch.step(wheel.pin) for wheel in chosen)
 
     deps = Step(
@@ -130,12 +137,13 @@ def compiled_deps(plan: Plan) -> Step:
 
 
 def app_image(plan: Plan) -> Step:
-    """Return the step of the app's own image; it is the same for all targets of one minor version."""
+    """Return the step of the app's own image; targets that share an interpreter to compile with share it."""
     project, minor = plan.project, plan.runtime.minor
     app.check_entry(project)
+    compiler = plan.kit.product.removesuffix("/kit.tar").replace("/", "-").replace("runtime", "app", 1)
     memory = plan.build / "apps" / f"{hashlib.sha256(str(project.root).encode()).hexdigest()[:16]}.files.json"
     return Step(
-        product=f"apps/{project.name}/app-{minor}{'' if project.sources else '-nosource'}.tar",
+        product=f"apps/{project.name}/{compiler}{'' if project.sources else '-nosource'}.tar",
         action="app",
         version=1,
         run=app.run_app,

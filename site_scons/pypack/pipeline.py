@@ -30,6 +30,7 @@ class Settings:
     """What changes how a build is done, never what it makes (so it is in no signature)."""
 
     offline: bool = False
+    upgrade: bool = False
     verbose: bool = False
     jobs: int = 1
     say: Callable[[str], None] = print
@@ -121,8 +122,3 @@ class Step:
     params: Mapping[str, Any] = field(default_factory=dict)
     expand: Callable[[Path], tuple[Step, ...]] | None = None
     cached: bool = True
-
-    @property
-    def label(self) -> str:
-        """The line that is shown while the step runs."""
-        return f"{self.action:<10} {self.product}"

@@ -37,7 +37,8 @@ class Project:
     """A program and how it wants to be bundled.
 
     ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths. Relative
-    paths of the settings count from ``folder``.
+    paths of the settings count from ``folder``. ``outputs`` are files and folders that builds write: they are never
+    part of the app. ``notes`` is what the person who builds should know.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Project:
     profile: str = "release"
     mode: str = "onefile"
     pins: tuple[dict[str, Any], ...] = ()
+    outputs: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 _KEYS = {
@@ -74,6 +77,8 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     folder, entry = _place(app, entry)
     alone = entry.startswith("./")  # a script by itself: what stands beside it, settings too, is not of its making
     settings = {} if alone else read_settings(folder)
+    if unknown := [f"{key}{near(key, _KEYS)}" for key in given if key not in _KEYS]:
+        raise InputError(f"unknown setting {', '.join(unknown)}", do=f"choose from: {', '.join(_KEYS)}", see=_READ)
     settings.update({key: value for key, value in given.items() if value not in (None, "", ())})
     found = _find_entry(folder, entry or settings.pop("entry", ""))
     settings.pop("entry", None)
@@ -85,7 +90,8 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
     values["requirements"] = _requirements(folder, values.get("requirements"), alone=alone)
-    return Project(folder=folder, **values)
+    notes = () if alone or values["requirements"] else _unread_dependencies(folder)
+    return Project(folder=folder, notes=notes, **values)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -97,21 +103,44 @@ def read_settings(folder: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}", do="mend the file") from error
-    settings = dict(table.get("tool", {}).get("pypack", {}))
+    settings = _table(_table(table, "tool", file), "pypack", file)
     faults = [f"{key}: not known{near(key, _KEYS)}" for key in settings if key not in _KEYS]
     faults += [
         f"{key}: must be a {_KEYS[key].__name__}, is {value!r}"
         for key, value in settings.items()
         if key in _KEYS and not isinstance(value, _KEYS[key])
     ]
+    faults += [
+        f"{key}: must be a list of strings"
+        for key in ("targets", "include", "exclude")
+        if isinstance(settings.get(key), list) and not all(isinstance(each, str) for each in settings[key])
+    ]
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise InputError(f"[tool.pypack] in {file} cannot be used:\n{told}", see=_READ)
-    project = table.get("project", {})
+    project = _table(table, "project", file)
     for key in ("name", "version"):
         if isinstance(project.get(key), str):
             settings.setdefault(key, project[key])
     return settings
+
+
+def _table(table: dict[str, Any], key: str, file: Path) -> dict[str, Any]:
+    found = table.get(key, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{key} in {file} must be a table, is {found!r}", do="mend the file", see=_READ)
+    return dict(found)
+
+
+def _unread_dependencies(folder: Path) -> tuple[str, ...]:
+    """Warn of dependencies in pyproject.toml: only a requirements file is read so far."""
+    file = folder / "pyproject.toml"
+    if not file.is_file() or not _table(tomllib.loads(file.read_text(encoding="utf-8")), "project", file).get(
+        "dependencies"
+    ):
+        return ()
+    told = f"warning: the dependencies in {file} are not read; name them in a requirements.txt, or with -r FILE"
+    return (told,)
 
 
 def _place(app: Path | None, entry: str) -> tuple[Path, str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import uv
 
-from .conftest import GNU, HERE, Checkout, copy_tree, run
+from .conftest import GNU, HERE, MUSL, Checkout, copy_tree, run
 
 HELLO = ("app=examples/hello", "profile=dev", "runtime=host")
-STEP = re.compile(r"^(fetch|extract|patch|kit|compile|layer|facts|resolve|deps|app|bundle|host|stub|zstd)\b", re.M)
+STEP = re.compile(r"^(\w+) +(?:build|dist)/", re.M)
 
 
 def steps(done):
@@ -104,6 +104,75 @@ def other_python(tmp_path_factory):
             assert needs.code == 0, needs.text
             return python
     pytest.skip("CANNOT RUN: no second version of Python (3.11 to 3.13) is on this machine")
+
+
+def test_two_bundles_of_one_name_cannot_get_each_other_s_packages(checkout):
+    for name, package in (("a", "click"), ("b", "idna")):
+        (checkout.path / f"{name}.txt").write_text(f"{package}\n")
+    (checkout.path / "SConstruct").write_text(
+        "import pypack\nenv = Environment(tools=[pypack.generate])\nfor name in 'ab':\n"
+        "    env.PyBundle('t', app='examples/hello', requirements=f'{name}.txt', runtime='host', profile='dev',\n"
+        "        out=f'dist/{name}/t')\n"
+    )
+    done = checkout.scons(ok=False)
+    assert done.code == 2
+    assert "give one of them another name" in done.err
+
+
+def test_a_bundle_does_not_depend_on_which_other_targets_are_asked_for(checkout, tmp_path):
+    words = ("app=examples/hello", "profile=dev", f"cache={tmp_path / 'cache'}")
+    checkout.scons(*words, f"target={MUSL}")
+    alone = checkout.bundle("hello", MUSL).read_bytes()
+    shutil.rmtree(checkout.path / "dist")
+    checkout.scons(*words, f"target={GNU},{MUSL}")
+    assert checkout.bundle("hello", MUSL).read_bytes() == alone
+
+
+def wheel(folder, version):
+    """Write a wheel of a package that says its version."""
+    import base64
+    import zipfile
+
+    folder.mkdir(exist_ok=True)
+    files = {
+        "saying.py": f"version = {version!r}\n",
+        f"saying-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: saying\nVersion: {version}\n",
+        f"saying-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = [
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}"
+        for name, text in files.items()
+    ]
+    files[f"saying-{version}.dist-info/RECORD"] = "\n".join([*rows, f"saying-{version}.dist-info/RECORD,,", ""])
+    with zipfile.ZipFile(folder / f"saying-{version}-py3-none-any.whl", "w") as out:
+        for name, text in files.items():
+            out.writestr(name, text)
+
+
+def test_locks_are_kept_upgraded_and_never_followed_when_outdated(checkout, own_cache, start):
+    """An index of local wheels: newer releases appear, old ones go."""
+    app = checkout.path / "examples/hello"
+    wheel(app / "wheels", "1.0")
+    (app / "hello.py").write_text("import saying\nprint(saying.version)\n")
+    (app / "requirements.txt").write_text("--no-index\n--find-links wheels\nsaying\n")
+    words = (*own_cache, "name=hello")
+
+    def said(*more):
+        checkout.scons(*words, *more)
+        return start(checkout.bundle("hello")).out
+
+    assert said() == "1.0\n"
+    wheel(app / "wheels", "1.1")
+    assert said() == "1.0\n"
+    assert said("upgrade=1") == "1.1\n"
+    shutil.rmtree(checkout.path / "build")
+    assert said() == "1.1\n"  # the renewed lock is what the cache gives
+    (app / "requirements.txt").write_text("./wheels/saying-1.0-py3-none-any.whl\n")
+    assert said() == "1.0\n"
+    (app / "wheels/saying-1.0-py3-none-any.whl").unlink()
+    shutil.rmtree(checkout.path / "build/fetch")
+    (app / "requirements.txt").write_text("--no-index\n--find-links wheels\nsaying>1\n")
+    assert said() == "1.1\n"
 
 
 def test_clean_removes_what_was_built(checkout, own_cache):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -87,3 +88,29 @@ def test_a_dangling_link_is_refused(place):
     (place / "pkg/link").symlink_to("nowhere")
     with pytest.raises(InputError, match="cannot be read"):
         app.files(project.load(place))
+
+
+def test_links_to_folders_are_followed_and_loops_refused(place, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "s.txt").write_text("")
+    (place / "pkg/link").symlink_to(shared)
+    assert "pkg/link/s.txt" in names(project.load(place))
+    (place / "pkg/loop").symlink_to(place)
+    with pytest.raises(InputError, match="leads to a folder that it stands in"):
+        app.files(project.load(place))
+
+
+def test_outputs_are_no_part_of_the_app(place):
+    (place / "bundle").write_text("")
+    found = replace(project.load(place), outputs=(place / "bundle", place / "pkg"))
+    assert names(found) == ["build_tools/x.py"]
+
+
+def test_include_adds_what_would_be_left_out(place):
+    found = project.load(place, include=(".env", "pkg/*.py"))
+    assert ".env" in names(found)
+    assert names(found).count("pkg/__init__.py") == 1
+    for pattern in ("/etc/*", "../*"):
+        with pytest.raises(InputError, match="leaves the program's folder"):
+            app.files(project.load(place, include=(pattern,)))

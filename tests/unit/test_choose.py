@@ -43,7 +43,7 @@ class Known:
 
     def runtime(self, request: Request) -> Runtime:
         step = Step(product="p", action="a", version=1, run=lambda _: None)
-        return Runtime(provider=self.name, version="3.13.5", image=step)
+        return Runtime(provider=self.name, version="3.13.5", place="runtime/x", image=step)
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_archive(given, tmp_path, root):
 
 @pytest.mark.parametrize("root", ["python/", ""])
 def test_folder(given, tmp_path, root):
-    folder = tmp_path / "runtime"
+    folder = tmp_path / "tree"
     (tmp_path / "a.tar").write_bytes(gzip.decompress(shape.pbs_archive(root=root)))
     with tarfile.open(tmp_path / "a.tar") as tar:
         tar.extractall(folder, filter="data")

@@ -110,3 +110,11 @@ def test_a_member_below_a_file_or_link_is_refused(tmp_path):
         builder.add("d/f", b"")
         with pytest.raises(ArchiveError, match="above it is a link"):
             builder.write(tmp_path / "i")
+
+
+@pytest.mark.parametrize("keep", [0, 100, 512, 1024, 1536, -512, -1])
+def test_a_cut_image_is_one_error(tmp_path, keep):
+    image = write(tmp_path / "i", lambda b: (b.add("a", b"x" * 600), b.add("b", b"y")))
+    image.write_bytes(image.read_bytes()[:2560][:keep])
+    with pytest.raises(ArchiveError, match="is damaged"):
+        images.list_image(image)

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from pypack import targets
-from pypack.errors import ArchiveError, InputError, StepError
+from pypack.errors import ArchiveError, FetchError, InputError, StepError
 from pypack.images.image import ImageBuilder
 from pypack.packages import lock, tags, wheels
 
@@ -109,11 +109,43 @@ def test_requirement_files_follow_includes_once(tmp_path):
         lock.requirement_files(tmp_path)
 
 
-def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch):
-    plain = lock.index_fingerprint()
+def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch, tmp_path):
+    seen = [lock.index_fingerprint(tmp_path)]
     monkeypatch.setenv("UV_INDEX_URL", "https://user:secret@x.test/simple")
-    assert lock.index_fingerprint() not in {plain, ""}
-    assert "secret" not in lock.index_fingerprint()
+    seen.append(lock.index_fingerprint(tmp_path))
+    (tmp_path / "pyproject.toml").write_text('[tool.uv]\nconstraint-dependencies = ["idna<3.5"]\n')
+    seen.append(lock.index_fingerprint(tmp_path / "sub"))
+    (tmp_path / "uv.toml").write_text("offline = false\n")
+    seen.append(lock.index_fingerprint(tmp_path))
+    assert len(set(seen)) == 4
+    assert not any("secret" in each for each in seen)
+
+
+def test_an_outdated_lock_is_not_read(tmp_path):
+    requirements = tmp_path / "r.txt"
+    requirements.write_text("click\n")
+    stamp = lock.stamp({"python": "3.13.5"}, [requirements])
+    path = tmp_path / "pylock.toml"
+    path.write_text(f'# made from: {stamp}\nlock-version = "1.0"\n')
+    assert lock.read(path, stamp=stamp)["lock-version"] == "1.0"
+    requirements.write_text("rich\n")
+    with pytest.raises(InputError, match="outdated"):
+        lock.read(path, stamp=lock.stamp({"python": "3.13.5"}, [requirements]))
+
+
+def test_plain_paths_count_from_the_requirements_folder(tmp_path):
+    table = {
+        "packages": [{"name": "a", "version": "1", "archive": {"path": "wheels/a-1-py3-none-any.whl", "hashes": HASH}}]
+    }
+    (found,) = lock.choose_wheels(table, TABLE["linux-gnu-x86_64"], "3.13", static=False, base=tmp_path)
+    assert found.pin.urls == (str(tmp_path / "wheels/a-1-py3-none-any.whl"),)
+
+
+def test_offline_names_all_missing_wheels_at_once():
+    table = {"packages": [package("a", "a-1-py3-none-any.whl"), package("b", "b-1-py3-none-any.whl")]}
+    chosen = lock.choose_wheels(table, TABLE["linux-gnu-x86_64"], "3.13", static=False)
+    with pytest.raises(FetchError, match=r"a-1-py3-none-any\.whl\n  b-1-py3"):
+        lock.check_offline(chosen)
 
 
 @pytest.mark.parametrize("text", ["not toml [", 'lock-version = "2.0"\n', ""])

@@ -106,3 +106,32 @@ def test_a_missing_folder_and_a_missing_script(tmp_path):
         project.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="does not exist"):
         project.load(entry=str(tmp_path / "nowhere.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tool = 3", "tool in"),
+        ("[tool]\npypack = 3", "pypack in"),
+        ("project = 3", "project in"),
+        ("[tool.pypack]\ntargets = [1]", "list of strings"),
+        ("x = ", "cannot be read"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_told(tmp_path, text, told):
+    tree(tmp_path, "a.py")
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InputError, match=told):
+        project.load(tmp_path)
+
+
+def test_a_misspelt_keyword_gets_near_names(tmp_path):
+    with pytest.raises(InputError, match="did you mean requirements"):
+        project.load(tree(tmp_path, "a.py"), requirement="x.txt")
+
+
+def test_dependencies_that_are_not_read_are_told(tmp_path):
+    tree(tmp_path, "a.py")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "a"\ndependencies = ["click"]\n')
+    assert "are not read" in project.load(tmp_path).notes[0]
+    assert project.load(tree(tmp_path, "requirements.txt")).notes == ()

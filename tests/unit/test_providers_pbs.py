@@ -256,7 +256,7 @@ def test_musl_says_what_it_needs():
 def test_every_target_has_a_runtime():
     for target in targets.load().values():
         runtime = PbsProvider().runtime(Request(target=target, version="3.13"))
-        assert runtime.image.product.startswith(f"{target.name}/")
+        assert runtime.image.product.startswith(f"runtime/{target.name}/")
         assert all("{" not in pattern for pattern in runtime.image.params["drop"])
 
 

@@ -51,7 +51,10 @@ def start():
     )
     names()
     if facts["kind"] == "script":
-        return script(app + separator + facts["entry"].replace("/", separator))
+        path = app + separator + facts["entry"].replace("/", separator)
+        if "/" in facts["entry"]:  # "python FILE" looks in the folder of the file first
+            sys.path.insert(0, path.rpartition(separator)[0])
+        return script(path)
     if facts["kind"] == "function":
         return function(facts["entry"], facts["function"])
     return module(facts["entry"])

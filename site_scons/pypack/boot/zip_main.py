@@ -45,6 +45,8 @@ def run(bundle, entry):
     sys.path[0] = app
     if entry["kind"] == "script":
         sys.argv[0] = os.path.join(app, entry["name"])
+        if "/" in entry["name"]:
+            sys.path.insert(0, os.path.dirname(sys.argv[0]))
         source = zipfile.ZipFile(bundle).read("app/" + entry["name"])
         space = {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__}
         exec(compile(source, sys.argv[0], "exec"), space)

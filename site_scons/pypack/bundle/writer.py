@@ -42,7 +42,10 @@ def run_bundle(context: Context) -> None:
     faults = verify.faults(context.product)
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
-        raise StepError(f"the bundle is not as it should be:\n{told}", do="report this as a bug of pypack")
+        raise StepError(
+            f"the bundle is not as it should be:\n{told}",
+            do="remove the folder build and, if it comes back, the build cache (pypack cache --prune 0)",
+        )
     context.say(_summary(context, described))
 
 

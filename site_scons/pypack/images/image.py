@@ -28,6 +28,7 @@ EPOCH = 315532800
 
 Kind = Literal["file", "link", "dir"]
 _CHUNK = 1 << 20
+_END = 2 * tarfile.BLOCKSIZE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,15 +185,37 @@ def read_image(image: Path) -> Iterator[tuple[Member, IO[bytes] | None]]:
 
     A stream is good until the next member is asked for.
     """
-    with tarfile.open(image, "r:", encoding="utf-8") as tar:
+    with _opened(image) as tar:
         for info in tar:
             yield _member(info), tar.extractfile(info) if info.isfile() else None
 
 
 def list_image(image: Path) -> list[Member]:
     """Return the members of an image without reading their contents."""
-    with tarfile.open(image, "r:", encoding="utf-8") as tar:
+    with _opened(image) as tar:
         return [_member(info) for info in tar]
+
+
+@contextmanager
+def _opened(image: Path) -> Iterator[tarfile.TarFile]:
+    """Open an image; a damaged one is told by name. A tar that ends at a member's border is cut short all the same."""
+    with image.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(max(0, size - _END))
+        if size % tarfile.BLOCKSIZE or size < _END or any(stream.read()):
+            raise _damaged(image, "it is cut short")
+    try:
+        with tarfile.open(image, "r:", encoding="utf-8") as tar:
+            yield tar
+    except tarfile.TarError as error:
+        raise _damaged(image, str(error)) from error
+
+
+def _damaged(image: Path, why: str) -> ArchiveError:
+    return ArchiveError(
+        f"{image} is damaged: {why}",
+        do="remove the folder build; if it comes back, remove the build cache too (pypack cache --prune 0)",
+    )
 
 
 def rewrite(

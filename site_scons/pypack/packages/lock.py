@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -12,18 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pypack.errors import InputError, StepError
+from pypack import fetch
+from pypack.errors import FetchError, InputError, StepError
 from pypack.packages import tags
 from pypack.pins import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pypack.pipeline import Context
     from pypack.targets import Target
 
 _NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(.+?)\s*(?:#.*)?$")
 _READ = "docs/dependencies.md"
+_STAMP = "# made from: "
+_USER_INFO = re.compile(
+    r"(?<=[\w+])://[^/@\s\"']+@"
+)  # names and passwords stay out of locks, which are cached and shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +64,41 @@ def requirement_files(path: Path) -> list[Path]:
     return found
 
 
-def index_fingerprint() -> str:
-    """Return a hash over the settings that tell uv where packages come from; the settings stay secret."""
+def stamp(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """Return a hash over all that a lock is made from; it stands in the lock, so that an outdated one is known."""
+    whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for file in files:
+        whole.update(hashlib.sha256(file.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def index_fingerprint(folder: Path) -> str:
+    """Return a hash over the settings that tell uv where packages come from; the settings stay secret.
+
+    They are ``UV_*`` variables, ``uv.toml`` files, and ``[tool.uv]`` of the ``pyproject.toml`` files above ``folder``.
+    """
     relevant = sorted((key, value) for key, value in os.environ.items() if key.startswith(("UV_INDEX", "UV_DEFAULT_",
         "UV_FIND_LINKS", "UV_EXTRA_INDEX", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_CONSTRAINT",
         "UV_OVERRIDE", "UV_CONFIG_FILE")))  # fmt: skip
+    relevant += [("file", text) for text in _uv_settings(folder)]
     return hashlib.sha256(repr(relevant).encode()).hexdigest() if relevant else ""
+
+
+def _uv_settings(folder: Path) -> Iterator[str]:
+    """Yield the settings files that uv reads when it runs in ``folder`` (uv's documentation, "Configuration files")."""
+    import platformdirs
+
+    for place in (folder.absolute(), *folder.absolute().parents):
+        if (place / "uv.toml").is_file():
+            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
+        elif (place / "pyproject.toml").is_file():
+            with contextlib.suppress(tomllib.TOMLDecodeError, UnicodeDecodeError):
+                table = tomllib.loads((place / "pyproject.toml").read_text(encoding="utf-8"))
+                if "uv" in table.get("tool", {}):
+                    yield repr(table["tool"]["uv"])
+    for place in (platformdirs.user_config_path("uv"), Path("/etc/uv")):
+        if (place / "uv.toml").is_file():
+            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
 
 
 def run_resolve(context: Context) -> None:
@@ -88,7 +124,8 @@ def run_resolve(context: Context) -> None:
     )  # fmt: skip
     if done.returncode:
         raise _explained(done.stderr, requirements, context)
-    context.product.write_text(done.stdout, encoding="utf-8", newline="\n")
+    text = f"{_STAMP}{context.params['stamp']}\n{_USER_INFO.sub('://', done.stdout)}"
+    context.product.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _explained(told: str, requirements: Path, context: Context) -> StepError:
@@ -102,19 +139,36 @@ def _explained(told: str, requirements: Path, context: Context) -> StepError:
     return StepError(f"{requirements} cannot be resolved for {target}, Python {python}:\n{reason}", do=do, see=_READ)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Return a lock as a table, refusing a version that is not known."""
+def read(path: Path, *, stamp: str = "") -> dict[str, Any]:
+    """Return a lock as a table, refusing a version that is not known, and one that was not made from ``stamp``."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a lock: {error}", do="make it again", see=_READ) from error
     if str(table.get("lock-version", "")).split(".")[0] != "1":
         raise InputError(f"{path} has lock-version {table.get('lock-version')!r}; only 1.x is known", see=_READ)
+    if stamp and not text.startswith(f"{_STAMP}{stamp}\n"):
+        raise InputError(f"{path} is outdated", do="build again", see=_READ)
     return table
 
 
-def choose_wheels(lock: Mapping[str, Any], target: Target, minor: str, *, static: bool) -> list[Wheel]:
-    """Return the best wheel of each package in the lock; name every package that has none, with what exists."""
+def check_offline(wheels: Iterable[Wheel]) -> None:
+    """Name all wheels at once that are not in the download cache."""
+    missing = [wheel.pin.file for wheel in wheels if fetch.cached(wheel.pin) is None and "://" in wheel.pin.urls[0]]
+    if missing:
+        told = "".join(f"\n  {file}" for file in missing)
+        raise FetchError(f"the build is offline, and these wheels are not in the download cache:{told}",
+                         do="build once without --offline", see=_READ)  # fmt: skip
+
+
+def choose_wheels(
+    lock: Mapping[str, Any], target: Target, minor: str, *, static: bool, base: Path | None = None
+) -> list[Wheel]:
+    """Return the best wheel of each package in the lock; name every package that has none, with what exists.
+
+    Plain paths in the lock count from ``base``.
+    """
     accepted = tags.supported(target, minor, pure=static)
     chosen, faults = [], []
     for package in lock.get("packages", []):
@@ -123,7 +177,7 @@ def choose_wheels(lock: Mapping[str, Any], target: Target, minor: str, *, static
         if name is None:
             faults.append(_refusal(package, list(offers), static=static))
         else:
-            chosen.append(_wheel(package, name, offers[name]))
+            chosen.append(_wheel(package, name, offers[name], base or Path.cwd()))
     if faults:
         raise _no_wheel(faults, target, static=static)
     return chosen
@@ -164,10 +218,10 @@ def _refusal(package: Mapping[str, Any], names: list[str], *, static: bool) -> s
     )
 
 
-def _wheel(package: Mapping[str, Any], name: str, row: Mapping[str, Any]) -> Wheel:
+def _wheel(package: Mapping[str, Any], name: str, row: Mapping[str, Any], base: Path) -> Wheel:
     pin = Pin(
         file=name,
-        urls=(str(row.get("url") or row["path"]),),
+        urls=(str(row.get("url") or base / row["path"]),),
         sha256=str(row.get("hashes", {}).get("sha256", "")),
         size=int(row.get("size", 0)),
         version=str(package.get("version", "")),

@@ -57,7 +57,7 @@ class _ImageDestination:
         self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
     ) -> None:
         del scheme
-        rows = sorted({entry.path for _, entry in records})
+        rows = sorted({entry.path for kind, entry in records if kind != "headers"})
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows((row, "", "") for row in rows)
         self._put(f"{SITE}/{record_file_path}", text.getvalue().encode(), executable=False)

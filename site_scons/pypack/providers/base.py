@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """A runtime as steps.
+    """A runtime as steps. ``place`` is the folder below ``build/`` for what is made of it, another for each origin.
 
     ``image`` makes a tar image of PBS's ``install_only`` shape without its leading ``python/``: ``bin/``, ``lib/``, …
     at the root (Windows: ``python.exe``, ``Lib/``, …), at the paths of the target's layout. ``dev`` makes the image
@@ -35,6 +35,7 @@ class Runtime:
 
     provider: str
     version: str
+    place: str
     image: Step
     dev: Step | None = None
     static: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,12 +56,15 @@ class GivenProvider:
     def runtime(self, request: Request) -> Runtime:
         """Describe the steps from the archive or folder to the runtime."""
         facts, target, pin = self._facts(), request.target, self._pin()
-        name = f"{target.name}/runtime/{self.name}-{facts.version}"
+        origin = hashlib.sha256(str(pin or urls.path(self._where).absolute()).encode()).hexdigest()[:8]
+        place = f"runtime/{target.name}/{self.name}-{facts.version}-{origin}"
+        name = f"{place}/runtime"
         whole = self._whole(f"{name}.archive.tar", facts, pin)
         image = tree.patch(f"{name}.tar", whole, target, facts.version)
         return Runtime(
             provider=self.name,
             version=facts.version,
+            place=place,
             image=image,
             dev=tree.dev(f"{name}.dev.tar", whole, target, facts.version) if facts.headers else None,
             static=facts.static,

@@ -71,8 +71,9 @@ class HostProvider:
         """Describe the step that copies the interpreter, and what is known of its limits before it has run."""
         here = host_interpreter.running()
         folders = host_libraries.search_folders(here.multiarch)
+        place = f"runtime/{request.target.name}/host-{here.version}"
         step = Step(
-            product=f"runtime/{request.target.name}/host-{here.version}/runtime.tar",
+            product=f"{place}/runtime.tar",
             action="host",
             version=1,
             run=make,
@@ -83,7 +84,7 @@ class HostProvider:
                 "patchelf": host_tree.patchelf_version(),
             },
         )
-        return Runtime(provider=self.name, version=here.version, image=step, notes=_notes(here))
+        return Runtime(provider=self.name, version=here.version, place=place, image=step, notes=_notes(here))
 
 
 def make(context: Context) -> None:

@@ -50,22 +50,19 @@ class PbsProvider:
         if found is None:
             raise ValueError(self.refusal(request))
         target, pin = request.target, found.pin
-        name = f"{target.name}/runtime/{self.name}-{found.version}"
+        place = f"runtime/{target.name}/{self.name}-{found.version}-{pin.sha256[:8]}"
+        name = f"{place}/runtime"
         whole = tree.extract(f"{name}.archive.tar", fetch.step(pin), under="python")
         image = tree.patch(f"{name}.tar", whole, target, found.version, tkinter=self._tkinter)
         return Runtime(
             provider=self.name,
             version=found.version,
+            place=place,
             image=image,
             dev=tree.dev(f"{name}.dev.tar", whole, target, found.version),
             notes=tree.notes(target),
             pins=(pin,),
         )
-
-    def address(self, request: Request) -> str:
-        """Return the first address of the archive that serves ``request``, for messages."""
-        pin = self._pick(request)
-        return pin.pin.urls[0] if pin else ""
 
     def _of(self, request: Request) -> list[RuntimePin]:
         return [pin for pin in self._pins if pin.target == request.target.name]

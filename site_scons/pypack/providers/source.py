@@ -50,6 +50,7 @@ class SourceProvider:
         return Runtime(
             provider=self.name,
             version=known.cpython.version,
+            place=f"runtime/{request.target.name}/{self.name}-{known.cpython.version}",
             image=image,
             dev=dev,
             static=variant.kind == "static",
