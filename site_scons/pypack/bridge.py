@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,20 @@ def install(env: Base) -> None:
     env.AddMethod(py_bundle, "PyBundle")
     env.AddMethod(py_runtime, "PyRuntime")
     env.AddMethod(py_step, "PyStep")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run SCons in this process and return how it ended; a step that failed gives its own error's exit code.
+
+    SCons itself ends with 2 whatever failed.
+    """
+    sys.argv = ["scons", *words]
+    try:
+        SCons.Script.main()
+    except SystemExit as stop:
+        failed = [failure.status for failure in SCons.Script.GetBuildFailures()]
+        return int(failed[0] if failed else stop.code or 0)
+    return 0
 
 
 def py_bundle(
@@ -262,9 +277,9 @@ class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
             if step.action == "resolve" and env["PYPACK_UPGRADE"]:
                 _renew_cached(env, target[0])
         except PypackError as error:
-            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code, exitstatus=error.exit_code)
+            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code)
         except OSError as error:
-            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1, exitstatus=1)
+            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1)
         finally:
             work.unlink(missing_ok=True)
         return None

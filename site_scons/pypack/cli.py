@@ -129,18 +129,9 @@ def _build(options: argparse.Namespace) -> int:
     }  # fmt: skip
     words = [f"{key}={value}" for key, value in values.items() if value]
     jobs = [f"-j{options.jobs}"] if options.jobs else []
-    return _scons(["-Q", "-f", str(folders.sconstruct()), *jobs, *words])
+    from pypack import bridge
 
-
-def _scons(words: list[str]) -> int:
-    import SCons.Script
-
-    sys.argv = ["scons", *words]
-    try:
-        SCons.Script.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+    return bridge.run(["-Q", "-f", str(folders.sconstruct()), *jobs, *words])
 
 
 def _targets(options: argparse.Namespace) -> int:

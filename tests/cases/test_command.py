@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -182,9 +183,9 @@ def test_the_result_is_not_packed_into_itself(checkout, start, tmp_path):
     folder = app(tmp_path / "self $ app")
     for _ in range(2):
         checkout.pypack("build", "-o", "tool", *DEV, cwd=folder)
-    listed = subprocess.run(["unzip", "-l", folder / "tool"], capture_output=True, text=True, check=True).stdout
-    assert "app/main.py" in listed
-    assert "app/tool" not in listed
+    with zipfile.ZipFile(folder / "tool") as packed:
+        assert [name for name in packed.namelist() if name.endswith(".py")] == ["__main__.py", "app/main.py"]
+        assert "app/tool" not in packed.namelist()
     assert "up to date" in checkout.pypack("build", "-o", "tool", *DEV, cwd=folder).out
 
 
