@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.server
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from functools import partial
 
 import pytest
 
@@ -150,22 +155,52 @@ def test_an_unreachable_mirror_and_offline(checkout, tmp_path):
     assert products(checkout) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
-def test_a_full_disk_while_bundling_leaves_nothing(checkout, tmp_path):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("CANNOT RUN: mounting a small file system takes root")
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", small], check=True)
+    yield small
+    subprocess.run(["umount", small], check=True)
+
+
+def test_a_full_disk_while_bundling_leaves_nothing(checkout, small_disk):
     app(checkout.path / "good")
     checkout.pypack("build", "good", *DEV)
     shutil.rmtree(checkout.path / "dist")
-    small = tmp_path / "small"
-    small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
-    try:
-        done = checkout.pypack("build", "good", "-o", str(small / "good"), *DEV, ok=False)
-        assert done.code != 0
-        assert "full" in done.text
-        assert "Traceback" not in done.text
-        assert list(small.iterdir()) == []
-    finally:
-        subprocess.run(["umount", small], check=True)
+    done = checkout.pypack("build", "good", "-o", str(small_disk / "good"), *DEV, ok=False)
+    assert done.code == 1
+    assert "the disk is full" in done.text
+    assert "Traceback" not in done.text
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_full_disk_while_downloading_leaves_nothing(checkout, small_disk, tmp_path):
+    """The cache is on the small disk, the archive of the runtime comes from a local server and is larger."""
+    app(checkout.path / "good")
+    served = tmp_path / "served"
+    served.mkdir()
+    content = random.Random(5).randbytes(5_000_000)
+    (served / "runtime.tar.gz").write_bytes(content)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/runtime.tar.gz#sha256={hashlib.sha256(content).hexdigest()}"
+    env = {**checkout.env, "PYPACK_CACHE_DIR": str(small_disk / "cache"),
+           "PYTHONPATH": str(checkout.path / "site_scons")}  # fmt: skip
+    words = [sys.executable, "-m", "pypack", "build", "good", "--runtime", address]
+    done = run(words, cwd=checkout.path, env=env)
+    server.shutdown()
+    server.server_close()
+    assert done.code != 0
+    assert "the disk is full" in done.text
+    assert "Traceback" not in done.text
+    assert products(checkout) == []
+    assert sum(path.stat().st_size for path in small_disk.rglob("*") if path.is_file()) < 1_000_000
+    assert not list(small_disk.rglob("runtime.tar.gz"))
 
 
 def test_two_folders_do_not_mix_up_what_was_built(checkout, start, tmp_path):
