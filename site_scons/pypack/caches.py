@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pypack import folders
+from pypack.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +26,15 @@ def show() -> int:
 
 def prune(days: int) -> int:
     """Remove files that were neither read nor written for ``days`` days; what is needed again is made again."""
+    if days < 0:
+        raise InputError(f"--prune {days}: a number of days from 0 on is meant")
     oldest = time.time() - days * _DAY
     freed = 0
     for path in _places():
         for each in _files(path):
             info = each.stat()
-            if max(info.st_atime, info.st_mtime) < oldest:
+            # products bear a time that stands for their content; ctime tells when they came into the cache
+            if max(info.st_atime, info.st_mtime, info.st_ctime) < oldest:
                 freed += info.st_size
                 each.unlink(missing_ok=True)
     print(f"removed {freed / 1e6:.1f} MB")

@@ -175,6 +175,15 @@ def test_locks_are_kept_upgraded_and_never_followed_when_outdated(checkout, own_
     assert said() == "1.1\n"
 
 
+def test_builders_of_single_steps(checkout):
+    (checkout.path / "SConstruct").write_text(
+        "import pypack\nenv = Environment(tools=[pypack.generate])\nimage = env.PyRuntime(runtime='host')\n"
+        "env.Command('listing', image, 'tar tf $SOURCE > $TARGET')\n"
+    )
+    checkout.scons()
+    assert f"bin/python{sys.version_info[0]}.{sys.version_info[1]}\n" in (checkout.path / "listing").read_text()
+
+
 def test_clean_removes_what_was_built(checkout, own_cache):
     checkout.scons(*own_cache)
     checkout.scons("-c", *own_cache)

@@ -21,25 +21,10 @@ NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def program() -> bytes:
-    return bundle(launcher(), recipe())
-
-
-@pytest.fixture(scope="module")
 def large() -> bytes:
     """Takes long enough to be killed, raced and to fill a small disk."""
     data = [File(path=f"data/{number:02}", data=random.Random(number).randbytes(3 << 20)) for number in range(16)]
     return bundle(launcher(), recipe(name="large", runtime=[*data, *recipe().runtime]))
-
-
-@pytest.fixture
-def hello(tmp_path, program) -> Path:
-    return write(tmp_path / "hello", program)
-
-
-@pytest.fixture
-def cache(tmp_path) -> Path:
-    return tmp_path / "cache"
 
 
 def run(words, env, **more) -> subprocess.CompletedProcess[str]:

@@ -63,11 +63,6 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
     raise StepError("no trailer without a zip signature could be found: a name or path holds PK\\5\\6")
 
 
-def bundle_id(trailer: bytes) -> str:
-    """Return the id of the bundle that ends in ``trailer``: 32 hex digits."""
-    return trailer[-_CHECK - _FOOT.size : -_FOOT.size][:16].hex()
-
-
 def _pair(key: str, value: str) -> bytes:
     if "\0" in value or "=" in key:
         raise StepError(f"the launch block cannot hold {key}={value!r}")

@@ -109,6 +109,8 @@ def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     if _number(table, 0, 4) != 0x184D2A50:
         return ["it does not begin with a frame table"]
     table = _at(stream, layer.offset + 8, _number(table, 4, 4))
+    if not table.startswith(b"PYPKLYR\x01"):
+        return ["its frame table is of no known kind"]
     rows = [table[at : at + 44] for at in range(8, len(table) - 43, 44)]
     listed = hashlib.sha256(b"".join(row[4:] for row in rows)).hexdigest()
     if listed != layer.sha256 or len(rows) != layer.frames:
