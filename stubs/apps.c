@@ -11,7 +11,6 @@
 #include "launcher.h"
 
 #define SETTINGS "pyvenv.cfg"
-#define BIN "bin"
 #define CLEANER_PAUSE 20 /* milliseconds */
 #define CLEANER_TRIES 500
 
@@ -23,24 +22,22 @@ char *app_path(const struct launcher *launcher, const char *inside)
     return path;
 }
 
-char *app_python(const struct launcher *launcher)
-{
-    char *folder = app_path(launcher, BIN);
-    char *path = path_join(folder, launcher->bundle.launch.name, NULL);
-    memory_free(folder);
-    return path;
-}
-
-/* CPython's getpath takes `home` as it is, so it must be absolute: a cache that was moved gets a new file. */
+/*
+ * CPython's getpath takes `home` as it is, so it must be absolute: a cache that was moved gets a new file. A libpython finds its
+ * library by itself; `home` is then where sys._base_executable stands, which multiprocessing starts on Windows.
+ */
 static void settings_of(const struct launcher *launcher, struct text *settings)
 {
-    char *python = layer_path(launcher, LAYER_RUNTIME, launcher->bundle.launch.python);
-    char *home = path_parent(python);
+    bool embedded = strcmp(launcher->bundle.launch.mode, "embed") == 0;
+    char *python = embedded ? app_python(launcher)
+                            : layer_path(launcher, LAYER_RUNTIME, launcher->bundle.launch.python);
+    char *folder = path_parent(python), *home = system_native(folder);
     text_format(settings, "home = %s\ninclude-system-site-packages = false\npypack-layers =", home);
     for (unsigned i = 0; i < launcher->bundle.layer_count; i++)
         text_format(settings, " %s", launcher->bundle.layers[i].folder);
     text_add(settings, "\n");
     memory_free(home);
+    memory_free(folder);
     memory_free(python);
 }
 
@@ -56,11 +53,7 @@ static bool settings_hold(const struct launcher *launcher, handle file)
     text_free(&wanted);
     if (!same)
         return false;
-    struct file_info info;
-    char *link = app_python(launcher);
-    same = file_look(link, false, &info) == 0 && info.kind == KIND_LINK;
-    memory_free(link);
-    return same;
+    return interpreter_stands(launcher);
 }
 
 /* Open and lock what stands there. A cleaner holds it for a moment only, then it is gone. */
@@ -139,49 +132,67 @@ static oserr write_site(const struct launcher *launcher, const char *draft)
 
 static oserr fill_draft(const struct launcher *launcher, const char *draft)
 {
-    const struct launch *launch = &launcher->bundle.launch;
     struct text settings = {0};
     settings_of(launcher, &settings);
     char *file = path_join(draft, SETTINGS, NULL);
-    char *bin = path_join(draft, BIN, NULL);
-    char *link = path_join(bin, launch->name, NULL);
-    char *target = path_join("../../../layers", bundle_layer(&launcher->bundle, LAYER_RUNTIME)->folder, launch->python, NULL);
     oserr error = file_write(file, settings.data, settings.size);
     if (!error)
-        error = folder_make(bin);
-    if (!error)
-        error = file_link(link, target);
+        error = interpreter_write(launcher, draft);
     if (!error)
         error = write_site(launcher, draft);
-    memory_free(target);
-    memory_free(link);
-    memory_free(bin);
     memory_free(file);
     text_free(&settings);
     return error;
 }
 
-/* `glibc=2.N` against the system's. What cannot be found out is left to the start itself. */
-static int check_glibc(struct launcher *launcher)
+/* "2.17" as two numbers; what does not begin like that is 0. */
+static void read_version(const char *text, unsigned *major, unsigned *minor)
 {
-    const char *needed = launcher->bundle.launch.glibc;
-    unsigned major, minor;
-    if (!needed || strncmp(needed, "2.", 2) != 0 || !glibc_of_system(launcher->file, &major, &minor))
+    char *rest;
+    *major = (unsigned)strtoul(text, &rest, 10);
+    *minor = *rest == '.' ? (unsigned)strtoul(rest + 1, NULL, 10) : 0;
+}
+
+/* What the launch block asks of the system against what there is. What cannot be found out is left to the start itself. */
+static int check_system(struct launcher *launcher)
+{
+    const struct {
+        const char *part, *needed, *name, *remedy;
+    } parts[] = {
+        {"glibc", launcher->bundle.launch.glibc, "glibc", "use a newer system, or build the program for linux-musl"},
+        {"macos", launcher->bundle.launch.macos, "macOS", "use a newer macOS"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        unsigned major, minor, least, and_least;
+        if (!parts[i].needed || !system_version(parts[i].part, launcher->file, &major, &minor))
+            continue;
+        report_debug(&launcher->report, "%s %u.%u, needed %s", parts[i].name, major, minor, parts[i].needed);
+        read_version(parts[i].needed, &least, &and_least);
+        if (major < least || (major == least && minor < and_least))
+            return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, parts[i].remedy,
+                             "this program needs %s %s or newer; this system has %u.%u", parts[i].name, parts[i].needed,
+                             major, minor);
+    }
+    return EXIT_FINE;
+}
+
+/* musl's loader takes a list of folders, and cannot be told of one that has a colon in its name. */
+static int check_loader(struct launcher *launcher)
+{
+    if (!launcher->bundle.launch.loader || !strchr(launcher->place->path, ':'))
         return EXIT_FINE;
-    report_debug(&launcher->report, "glibc %u.%u, needed %s", major, minor, needed);
-    if (minor >= strtoul(needed + 2, NULL, 10))
-        return EXIT_FINE;
-    return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, "use a newer system, or build the program for linux-musl",
-                     "this program needs glibc %s or newer; this system has %u.%u", needed, major, minor);
+    return fault_set(&launcher->fault, EXIT_PLACE, "", "its name has a colon in it, which would part the list of libraries");
 }
 
 static int make_app(struct launcher *launcher)
 {
     const char *id = launcher->bundle.id;
     handle lock;
-    int code = cache_prepare(launcher);
+    int code = check_loader(launcher);
     if (code == EXIT_FINE)
-        code = check_glibc(launcher);
+        code = cache_prepare(launcher);
+    if (code == EXIT_FINE)
+        code = check_system(launcher);
     if (code == EXIT_FINE)
         code = cache_lock(launcher, id, &lock);
     if (code)

@@ -80,6 +80,8 @@ static int take(const char *key, const char *value, struct launch *launch, struc
         {"name", &launch->name, false},    {"version", &launch->version, false}, {"target", &launch->target, false},
         {"launch", &launch->mode, false},  {"python", &launch->python, true},    {"boot", &launch->boot, true},
         {"site", &launch->site, true},     {"glibc", &launch->glibc, false},
+        {"loader", &launch->loader, true},       {"libpython", &launch->libpython, true},
+        {"macos", &launch->macos, false},
     };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (strcmp(key, plain[i].key) != 0)
@@ -104,8 +106,10 @@ static int complete(const struct launch *launch, struct fault *fault)
         return refused(fault, "name", launch->name ? launch->name : " (missing)");
     if (!launch->python || !launch->boot || !launch->target)
         return refused(fault, !launch->python ? "python" : !launch->boot ? "boot" : "target", " (missing)");
-    if (!launch->mode || strcmp(launch->mode, "exec") != 0)
+    if (!launch->mode || (strcmp(launch->mode, "exec") != 0 && strcmp(launch->mode, "embed") != 0))
         return refused(fault, "launch", launch->mode ? launch->mode : " (missing)");
+    if (strcmp(launch->mode, "embed") == 0 && !launch->libpython)
+        return refused(fault, "libpython", " (missing)");
     return EXIT_FINE;
 }
 

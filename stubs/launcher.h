@@ -14,7 +14,9 @@ struct launcher {
     const char *called; /* how the bundle was called */
     struct text path;   /* of the bundle, absolute */
     handle file;
+    struct payload payload; /* where in the file it is */
     struct bundle bundle;
+    bool is_shim;
 
     /* the cache folder that is being tried */
     const struct place *place;
@@ -60,7 +62,29 @@ bool app_is_there(const struct launcher *launcher);
 int app_ready(struct launcher *launcher);
 void app_release(struct launcher *launcher);
 char *app_path(const struct launcher *launcher, const char *inside);
+
+/* ---- interpreter.c: what stands in apps/<id>/ for Python ---- */
+
+bool interpreter_stands(const struct launcher *launcher);
+oserr interpreter_write(const struct launcher *launcher, const char *draft);
 char *app_python(const struct launcher *launcher); /* what is started, and sys.executable */
+/* With a loader of the runtime's own: the link that is started, and the folder of the libraries that it shall find. */
+char *app_loader(const struct launcher *launcher);
+char *app_libraries(const struct launcher *launcher);
+
+/* ---- shim.c: the interpreter that the program's children see ---- */
+
+#define SHIM_FILE "shim"
+/* Whether it has to be a copy of the launcher; else a link to Python does. */
+bool shim_is_needed(const struct launcher *launcher);
+/* What stands in apps/<id>/shim. */
+void shim_describe(const struct launcher *launcher, struct text *lines);
+/* Whether this launcher is such a copy; then become Python, with the words and the environment as they are. */
+bool shim_is_one(const struct launcher *launcher);
+int shim_start(struct launcher *launcher);
+/* What stands in front of Python's own arguments where a loader starts it; `name` becomes its argv[0]. */
+#define SHIM_LOADER_WORDS 8
+size_t shim_loader_words(char **words, char *loader, char *libraries, char *name, char *python);
 
 /* ---- start.c ---- */
 

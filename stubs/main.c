@@ -14,13 +14,20 @@ static bool is_on(const char *variable)
     return value && *value && strcmp(value, "0") != 0;
 }
 
-static int read_trailer(struct launcher *launcher, uint64_t size)
+static int read_trailer(struct launcher *launcher, uint64_t file_size)
 {
-    size_t part = size < TAIL_MOST ? (size_t)size : (size_t)TAIL_MOST;
+    const struct payload *payload = &launcher->payload;
+    const char *why = system_payload(launcher->file, file_size, &launcher->payload);
+    if (why)
+        return fault_set(&launcher->fault, EXIT_NO_BUNDLE, "copy or download the file again",
+                         "this file holds no program: %s", why);
+    size_t part = payload->size < TAIL_MOST ? (size_t)payload->size : (size_t)TAIL_MOST;
     uint8_t *tail = memory_raw(part);
-    int code = bundle_read(launcher->file, tail, part, size - part, &launcher->fault);
+    int code = bundle_read(launcher->file, tail, part, payload->base + payload->size - part, &launcher->fault);
     if (code == EXIT_FINE)
-        code = trailer_read(tail, part, size, &launcher->bundle, &launcher->fault);
+        code = trailer_read(tail, part, payload->size, &launcher->bundle, &launcher->fault);
+    if (code == EXIT_FINE)
+        bundle_place(&launcher->bundle, payload->base);
     memory_free(tail);
     return code;
 }
@@ -41,7 +48,8 @@ static int find_bundle(struct launcher *launcher)
         }
         report_debug(&launcher->report, "bundle %s, %llu bytes", text_of(&launcher->path), (unsigned long long)size);
         code = read_trailer(launcher, size);
-        if (code != EXIT_NO_BUNDLE)
+        launcher->is_shim = code == EXIT_NO_BUNDLE && shim_is_one(launcher);
+        if (code != EXIT_NO_BUNDLE || launcher->is_shim)
             return code;
         file_close(launcher->file);
         launcher->file = NO_HANDLE;
@@ -52,6 +60,8 @@ static int find_bundle(struct launcher *launcher)
 static int run(struct launcher *launcher)
 {
     int code = find_bundle(launcher);
+    if (launcher->is_shim)
+        return shim_start(launcher);
     if (code)
         return code;
     const struct bundle *bundle = &launcher->bundle;

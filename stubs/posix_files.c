@@ -153,6 +153,31 @@ oserr folder_remove(const char *path)
     return rmdir(path) == 0 ? 0 : error ? error : errno;
 }
 
+bool system_moves_open(void)
+{
+    return true;
+}
+
+bool system_has_modes(void)
+{
+    return true;
+}
+
+void system_unsign(uint8_t *head, size_t size)
+{
+    (void)head, (void)size;
+}
+
+const char *system_suffix(void)
+{
+    return "";
+}
+
+char *system_native(const char *path)
+{
+    return text_copy(path, strlen(path));
+}
+
 oserr folder_list(const char *path, struct text *names)
 {
     DIR *stream = opendir(path);

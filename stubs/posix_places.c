@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "posix.h"
-
-#ifndef ST_NOEXEC
-#define ST_NOEXEC 8 /* Linux's value; some headers hide it */
-#endif
 
 static void add(struct place **places, size_t *count, struct place place)
 {
@@ -36,28 +31,30 @@ static char *absolute(const char *path)
     return whole;
 }
 
-static char *home_folder(const char **origin)
+/* The user's home folder, or NULL; `variable` tells whether $HOME names it. */
+static char *home_folder(bool *variable)
 {
     const char *home = system_variable("HOME");
-    *origin = "$HOME/.cache";
+    *variable = home != NULL;
     if (home)
         return *home == '/' ? text_copy(home, strlen(home)) : NULL;
-    *origin = "the user's home folder";
     const struct passwd *user = getpwuid(geteuid());
     return user && user->pw_dir && *user->pw_dir == '/' ? text_copy(user->pw_dir, strlen(user->pw_dir)) : NULL;
 }
 
 static void add_user_cache(struct place **places, size_t *count)
 {
-    const char *cache = filled("XDG_CACHE_HOME");
+    const char *cache = posix_cache_variable ? filled(posix_cache_variable) : NULL;
     if (cache && *cache == '/') {
-        add(places, count, (struct place){text_copy("/", 1), path_join(cache, "pypack", NULL), "XDG_CACHE_HOME", false});
+        add(places, count,
+            (struct place){text_copy("/", 1), path_join(cache, "pypack", NULL), posix_cache_variable, false});
         return;
     }
-    const char *origin;
-    char *home = home_folder(&origin);
+    bool variable;
+    char *home = home_folder(&variable);
     if (home)
-        add(places, count, (struct place){home, path_join(home, ".cache", "pypack", NULL), origin, false});
+        add(places, count, (struct place){home, path_join(home, posix_cache_folder, "pypack", NULL),
+                                          variable ? posix_cache_origin : "the user's home folder", false});
 }
 
 size_t place_list(struct place **places)
@@ -122,12 +119,9 @@ enum place_state place_make(const struct place *place, struct text *why)
     if (error)
         return unfit(why, strerror(error));
     enum place_state state = place_look(place, why);
-    struct statvfs disk;
-    if (state != PLACE_READY)
-        return state;
-    if (statvfs(place->path, &disk) == 0 && (disk.f_flag & ST_NOEXEC))
+    if (state == PLACE_READY && posix_is_noexec(place->path))
         return unfit(why, "programs may not be started from that disk (it is mounted noexec)");
-    return PLACE_READY;
+    return state;
 }
 
 unsigned place_modes(unsigned without)

@@ -38,7 +38,7 @@ void report_fault(const struct report *report, const struct fault *fault)
     if (fault->remedy.size)
         text_format(&block, "  -> %s\n", text_of(&fault->remedy));
     text_format(&block, "  see docs/launcher.md of pypack, exit code %d\n", fault->code);
-    system_say(block.data, block.size);
+    system_alarm(block.data, block.size);
     text_free(&block);
 }
 
@@ -63,7 +63,7 @@ _Noreturn void report_no_memory(void)
     static const char block[] = "pypack launcher: the system has no more memory for it\n"
                                 "  -> end other programs, or raise the limit (ulimit -v)\n"
                                 "  see docs/launcher.md of pypack, exit code 107\n";
-    system_say(block, sizeof block - 1);
+    system_alarm(block, sizeof block - 1);
     exit(EXIT_MEMORY);
 }
 

@@ -181,7 +181,9 @@ static int clean_app(struct launcher *launcher, struct text *lines)
             code = in_use(launcher, system_meaning(error) == MEANS_BUSY
                                         ? "the program is running"
                                         : "this file system cannot tell whether the program is running");
-        else
+        if (!system_moves_open())
+            app_release(launcher); /* a start that comes in between keeps the folder from being moved */
+        if (code == EXIT_FINE)
             code = discard(launcher, launcher->bundle.id, folder);
         if (code == EXIT_FINE)
             text_format(lines, "removed %s\n", folder);

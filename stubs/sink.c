@@ -42,6 +42,9 @@ static int told(struct fault *fault, oserr error, const char *path)
         return EXIT_FINE;
     if (system_meaning(error) == MEANS_EXISTS)
         return fault_set(fault, EXIT_PAYLOAD, "build the bundle again", "the bundle holds %s twice", path);
+    if (system_meaning(error) == MEANS_NO_SUCH)
+        return fault_set(fault, EXIT_PAYLOAD, "build the bundle again without that file, or with a plain file of another name",
+                         "the bundle holds %s, and this system has no files of that name or kind", path);
     return fault_set(fault, EXIT_PLACE, "", "%s while writing %s", system_text(error), path);
 }
 

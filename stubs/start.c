@@ -11,7 +11,8 @@ static const char *const own_variables[] = {"PYPACK_DEBUG", "PYPACK_DRYRUN", "PY
 /* The words of the new program; those that were made for it are kept in `made`, to be freed. */
 struct command {
     char **words;
-    char *made[4];
+    const char *start; /* the file that is started, or with launch "embed" the library that is loaded */
+    char *made[8];
 };
 
 static bool as_interpreter(void)
@@ -20,26 +21,57 @@ static bool as_interpreter(void)
     return value && *value && strcmp(value, "0") != 0;
 }
 
+/* For Python's eyes. */
+static char *native(char *path)
+{
+    char *made = system_native(path);
+    memory_free(path);
+    return made;
+}
+
+static bool is_embedded(const struct launch *launch)
+{
+    return strcmp(launch->mode, "embed") == 0;
+}
+
+/* What stands in front of Python's own arguments; returns how many words that is. */
+static size_t first_words(const struct launcher *launcher, struct command *command)
+{
+    const struct launch *launch = &launcher->bundle.launch;
+    char *name = command->made[0] = native(app_python(launcher));
+    command->words[0] = name;
+    command->start = name;
+    if (is_embedded(launch)) {
+        command->start = command->made[4] = layer_path(launcher, LAYER_RUNTIME, launch->libpython);
+    } else if (launch->loader) {
+        command->start = command->made[4] = app_loader(launcher);
+        command->made[5] = app_libraries(launcher);
+        command->made[6] = layer_path(launcher, LAYER_RUNTIME, launch->python);
+        return shim_loader_words(command->words, command->made[4], command->made[5], name, command->made[6]);
+    }
+    return 1;
+}
+
 static struct command command_for(const struct launcher *launcher, int lock)
 {
     const struct launch *launch = &launcher->bundle.launch;
     struct command command = {0};
     struct text number = {0};
     text_format(&number, "%d", lock);
-    command.made[0] = app_python(launcher);
-    command.made[1] = layer_path(launcher, LAYER_APP, launch->boot);
+    command.made[1] = native(layer_path(launcher, LAYER_APP, launch->boot));
     command.made[2] = number.data;
     command.made[3] = text_copy(launcher->called, strlen(launcher->called));
-    size_t given = 0, count = 0;
+    command.made[7] = system_native(launcher->path.data);
+    size_t given = 0;
     while (launcher->words[given])
         given++;
-    char **words = command.words = memory(given + launch->option_count + 7, sizeof *words);
-    words[count++] = command.made[0];
+    char **words = command.words = memory(given + launch->option_count + SHIM_LOADER_WORDS + 6, sizeof *words);
+    size_t count = first_words(launcher, &command);
     if (!as_interpreter()) {
         for (size_t i = 0; i < launch->option_count; i++)
             words[count++] = (char *)(uintptr_t)launch->options[i];
         words[count++] = command.made[1];
-        words[count++] = launcher->path.data;
+        words[count++] = command.made[7];
         words[count++] = command.made[2];
         words[count++] = command.made[3];
     }
@@ -119,7 +151,8 @@ static char *origin_variable(const struct launcher *launcher)
 
 static int become_python(struct launcher *launcher)
 {
-    int lock = as_interpreter() ? -1 : lock_inherited(launcher->app_lock);
+    bool embedded = is_embedded(&launcher->bundle.launch); /* then this process goes on, and its lock with it */
+    int lock = as_interpreter() || embedded ? -1 : lock_inherited(launcher->app_lock);
     struct command command = command_for(launcher, lock);
     if (launcher->report.debug) {
         struct text line = {0};
@@ -128,10 +161,11 @@ static int become_python(struct launcher *launcher)
         text_free(&line);
     }
     cache_restore(launcher);
-    char *origin = origin_variable(launcher);
-    oserr error = system_become(command.words[0], command.words, own_variables, origin);
+    char *origin = embedded ? NULL : origin_variable(launcher);
+    oserr error = embedded ? system_embed(command.start, command.words, own_variables, !as_interpreter())
+                           : system_become(command.start, command.words, own_variables, origin);
     memory_free(origin);
-    int code = explain(launcher, command.words[0], error);
+    int code = explain(launcher, command.start, error);
     file_close(lock);
     free_command(&command);
     return code;
@@ -170,7 +204,8 @@ static int print_plan(struct launcher *launcher)
         memory_free(path);
     }
     char *app = app_path(launcher, NULL);
-    text_format(&plan, "start   %s  %s\nexec   ", app, app_is_there(launcher) ? "is there" : "would be made");
+    text_format(&plan, "start   %s  %s\n%-7s", app, app_is_there(launcher) ? "is there" : "would be made",
+                bundle->launch.mode);
     add_command(&plan, command.words);
     text_add(&plan, "\n");
     int code = EXIT_FINE;

@@ -23,6 +23,7 @@ enum meaning {
     MEANS_EXISTS,   /* it is there already, or a folder is not empty */
     MEANS_BUSY,     /* somebody else holds the lock */
     MEANS_NO_PLACE, /* full, read-only, not permitted: another folder may do */
+    MEANS_NO_SUCH,  /* this system has no files of that name or kind */
     MEANS_OTHER
 };
 enum meaning system_meaning(oserr error);
@@ -37,6 +38,7 @@ unsigned system_cores(void);
 unsigned long system_process(void);
 bool system_is_terminal(void); /* of standard error */
 void system_say(const char *bytes, size_t size);   /* to standard error */
+void system_alarm(const char *bytes, size_t size); /* likewise; in a window where a program has nothing else */
 void system_print(const char *bytes, size_t size); /* to standard output */
 bool system_has_sha256(void); /* instructions for it, where that cannot be asked of the processor itself */
 
@@ -45,6 +47,21 @@ bool system_has_sha256(void); /* instructions for it, where that cannot be asked
  * more. `path` becomes its real absolute path.
  */
 bool system_self(unsigned way, struct text *path, handle *file, uint64_t *size, oserr *error);
+/*
+ * Where in that file the payload lies: all of it, a section of it, or what is in front of a signature. All offsets in a bundle
+ * count from `base`. NULL, or why the file cannot be read as an executable of this system.
+ */
+struct payload {
+    uint64_t base;
+    uint64_t size;
+};
+const char *system_payload(handle file, uint64_t size, struct payload *payload);
+/* The first bytes of that file are for a copy of the launcher alone: take out of them what points behind it. */
+void system_unsign(uint8_t *head, size_t size);
+/* What the name of an executable ends in. */
+const char *system_suffix(void);
+/* A path as other programs of this system spell it, in new memory. */
+char *system_native(const char *path);
 /* How it was called: as typed if that has a slash, else where PATH found it. */
 const char *system_called_as(const char *argv0);
 /* Call `work(argument)` on `count` threads, the calling one being one of them; fewer if the system grants fewer. */
@@ -57,6 +74,12 @@ bool system_tells_origin(void);
  * is NULL or that name is set already. Returns on failure only.
  */
 oserr system_become(const char *path, char *const *words, const char *const *forget, char *extra);
+/*
+ * Load Python's shared library into this process and let its main function have `words`; the process ends with what that answers.
+ * The variables in `forget` leave the environment first. `program`: nothing but the bundle says where Python's parts are; an
+ * interpreter looks around as Python does. Returns on failure only.
+ */
+oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program);
 
 /* ---- files ---- */
 
@@ -64,8 +87,9 @@ enum file_kind { KIND_NONE, KIND_FILE, KIND_FOLDER, KIND_LINK, KIND_OTHER };
 struct file_info {
     enum file_kind kind;
     uint64_t size;
-    bool executable;
+    bool executable; /* only where files have modes */
 };
+bool system_has_modes(void);
 /* Look at a path; `follow` goes through a symbolic link at its end. A missing one is KIND_NONE and no error. */
 oserr file_look(const char *path, bool follow, struct file_info *info);
 oserr file_open(const char *path, handle *file);
@@ -79,6 +103,7 @@ oserr file_rename(const char *from, const char *to);
 oserr folder_make(const char *path);
 oserr folder_make_all(const char *path); /* with the folders above it */
 oserr folder_remove(const char *path);   /* with all that is in it; links are not followed */
+bool system_moves_open(void);            /* whether a folder can be renamed while a file in it is open */
 oserr folder_list(const char *path, struct text *names); /* each name ended by a zero byte */
 
 /* ---- locks: held until the handle is closed or the process ends, however it ends ---- */
@@ -117,9 +142,12 @@ enum place_state place_make(const struct place *place, struct text *why);
 /* Set which modes new files do not get; returns what was set before. */
 unsigned place_modes(unsigned without);
 
-/* ---- the C library that the runtime will need ---- */
+/* ---- what the runtime will need of the system ---- */
 
-/* The version of the system's glibc for programs like `self`; false if it cannot be found out. */
-bool glibc_of_system(handle self, unsigned *major, unsigned *minor);
+/*
+ * The version of a `part` of the system ("glibc", "macos"), for programs like `self`; false if this system has no such part, or
+ * it cannot be found out.
+ */
+bool system_version(const char *part, handle self, unsigned *major, unsigned *minor);
 
 #endif

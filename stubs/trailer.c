@@ -151,6 +151,23 @@ int trailer_read(const uint8_t *tail, size_t size, uint64_t end, struct bundle *
     return code;
 }
 
+size_t trailer_padding(const uint8_t *tail, size_t size)
+{
+    for (size_t padding = 0; padding < 8 && padding + 32 <= size; padding++) {
+        if (padding && tail[size - padding] != 0)
+            return 0;
+        if (memcmp(tail + size - padding - 32, magic, sizeof magic) == 0)
+            return padding;
+    }
+    return 0;
+}
+
+void bundle_place(struct bundle *bundle, uint64_t base)
+{
+    for (unsigned i = 0; i < bundle->layer_count; i++)
+        bundle->layers[i].offset += base; /* cannot overflow: a layer ends before its payload, and that inside of the file */
+}
+
 void bundle_free(struct bundle *bundle)
 {
     memory_free(bundle->launch.options);

@@ -11,13 +11,14 @@
 #include "sha256.h"
 
 #define TRAILER_MOST 65535
+#define TRAILER_PADDED 40 /* bytes that show how many zero bytes a signer put behind a trailer */
 #define LAYERS_MOST 3
 
 enum layer_kind { LAYER_RUNTIME = 1, LAYER_DEPS = 2, LAYER_APP = 3 };
 
 struct layer {
     enum layer_kind kind;
-    uint64_t offset;   /* in the bundle */
+    uint64_t offset;   /* in the file, once bundle_place() has said where the payload begins there */
     uint64_t size;     /* in the bundle */
     uint64_t unpacked; /* bytes of the tar, or of the zip's local entries */
     uint32_t frames;
@@ -33,7 +34,7 @@ struct inside {
 };
 
 struct launch {
-    const char *name, *version, *target, *mode, *python, *boot, *site, *glibc;
+    const char *name, *version, *target, *mode, *python, *boot, *site, *libpython, *loader, *glibc, *macos;
     const char **options;
     struct inside *paths;
     struct inside *sentinels;
@@ -57,6 +58,10 @@ const struct layer *bundle_layer(const struct bundle *bundle, enum layer_kind ki
  * Returns EXIT_FINE, EXIT_NO_BUNDLE or EXIT_TRAILER.
  */
 int trailer_read(const uint8_t *tail, size_t size, uint64_t end, struct bundle *bundle, struct fault *fault);
+/* How many zero bytes, at most 7, stand behind the trailer at the end of `tail`; 0 where there is no trailer. */
+size_t trailer_padding(const uint8_t *tail, size_t size);
+/* All offsets in a trailer count from the start of the payload: turn them into those of the file. */
+void bundle_place(struct bundle *bundle, uint64_t base);
 /* The part of it that reads `key=value` lines; every path in it is checked. */
 int launch_read(char *block, size_t size, struct launch *launch, struct fault *fault);
 void bundle_free(struct bundle *bundle);

@@ -8,23 +8,26 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pypack import fetch, folders, stub, zig
+from pypack import fetch, folders, stub, targets, zig
 from pypack.images import archive, image
 from pypack.pipeline import Settings
 
-TARGETS = ("x86_64-linux-musl", "aarch64-linux-musl")
+if TYPE_CHECKING:
+    from pypack.targets import Target
 
 
 def main() -> int:
     """Return 0 when no compiler has anything to say."""
-    sources = [path for path in stub.c_files() if path.suffix == ".c"]
     clean = True
     with tempfile.TemporaryDirectory() as name:
         headers = zstd_headers(Path(name))
         env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(folders.zig_cache()), "ZIG_LOCAL_CACHE_DIR": f"{name}/zig"}
-        for compiler in compilers():
-            flags = [*stub.STANDARD, *stub.WARNINGS, "-O2", "-isystem", headers, "-o", f"{name}/object", "-c"]
+        for compiler, target in compilers():
+            own = stub.FORMATS[target.container].compiling
+            flags = [*own, *stub.C_FLAGS, "-isystem", headers, "-o", f"{name}/object", "-c"]
+            sources = [path for path in stub.c_files(target) if path.suffix == ".c"]
             failed = [
                 path for path in sources if subprocess.run([*compiler, *flags, path], check=False, env=env).returncode
             ]
@@ -35,13 +38,19 @@ def main() -> int:
     return 0 if clean else 1
 
 
-def compilers() -> list[list[str | Path]]:
-    """Return the product's compiler for each target, and the second opinions that this machine has."""
-    found: list[list[str | Path]] = [[zig.binary(), "cc", "-target", target] for target in TARGETS]
-    found += [[path] for name in ("gcc", "clang") if (path := shutil.which(name))]
-    if len(found) == len(TARGETS):
+def compilers() -> list[tuple[list[str | Path], Target]]:
+    """Return the product's compiler for each kind of launcher, and the second opinions that this machine has."""
+    launchers = {target.stub_zig: target for target in targets.load().values()}
+    found: list[tuple[list[str | Path], Target]] = [
+        ([zig.binary(), "cc", "-target", name, *zig.REPRODUCIBLE], target) for name, target in launchers.items()
+    ]
+    own = launchers[f"{os.uname().machine}-linux-musl"]
+    second: list[tuple[list[str | Path], Target]] = [
+        ([path], own) for name in ("gcc", "clang") if (path := shutil.which(name))
+    ]
+    if not second:
         print("no gcc and no clang here: the sources were NOT checked by a second compiler", file=sys.stderr)
-    return found
+    return found + second
 
 
 def zstd_headers(folder: Path) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pypack import fetch, folders, pins, zig
 from pypack.errors import InputError
@@ -26,7 +28,40 @@ WARNINGS = (
 )  # fmt: skip
 """Each of them is an error, in the product's build and in the second compiler's check."""
 ZSTD_FLAGS = ("-O3", "-DZSTD_LEGACY_SUPPORT=0", "-DZSTD_STRIP_ERROR_STRINGS=1", "-w")
-STUB_FLAGS = ("-O2", "-static", "-s", "-Wl,--gc-sections", *STANDARD, *WARNINGS)
+C_FLAGS = ("-O2", *STANDARD, *WARNINGS)
+
+Subsystem = Literal["console", "gui"]
+"""Whether Windows gives the program a console. Other systems know no such thing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How the launcher is made for one format of executables.
+
+    ``bodies`` are the beginnings of the names of source files that are for one system only: those here belong to
+    this one. ``compiling`` and ``linking`` are flags, ``gui`` those that a program without a console is linked with.
+    """
+
+    bodies: tuple[str, ...]
+    compiling: tuple[str, ...] = ()
+    linking: tuple[str, ...] = ()
+    gui: tuple[str, ...] = ()
+
+
+FORMATS = {
+    # zig*.c mends what zig's own libc gets wrong
+    "elf": Format(bodies=("posix", "linux", "zig"), linking=("-static", "-s", "-Wl,--gc-sections")),
+    # room in the header for the signature's load command and a few more
+    "macho": Format(bodies=("posix", "macos"), linking=("-s", "-Wl,-dead_strip", "-Wl,-headerpad,400")),
+    "pe": Format(
+        bodies=("windows",),
+        compiling=("-DWIN32_LEAN_AND_MEAN",),
+        # the stack is Python's main thread's: python.exe reserves 3 to 4 MB
+        linking=("-municode", "-s", "-Wl,--gc-sections", "-Wl,--stack,8388608"),
+        gui=("-Wl,--subsystem,windows",),
+    ),
+}
+"""Keyed by the container of ``targets.toml``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,21 +88,27 @@ def sources(path: Path | None = None) -> Archive:
     return Archive(pin=pin, strip=strip, under=under)
 
 
-def c_files() -> list[Path]:
-    """Return the launcher's sources and headers, sorted by name."""
+def c_files(target: Target) -> list[Path]:
+    """Return the launcher's sources and headers for ``target``, sorted by name: the portable ones and its system's."""
     folder = folders.data("stubs")
-    found = sorted(each for each in folder.iterdir() if each.suffix in {".c", ".h"})
+    known = tuple(name for each in FORMATS.values() for name in each.bodies)
+    own = FORMATS[target.container].bodies
+    found = sorted(
+        each
+        for each in folder.iterdir()
+        if each.suffix in {".c", ".h"} and (each.name.startswith(own) or not each.name.startswith(known))
+    )
     if not any(each.name == "main.c" for each in found):
         raise InputError(f"{folder} holds no main.c", do="install scons-pypack anew")
     return found
 
 
-def steps(target: Target) -> Step:
-    """Return the step of the launcher for ``target``; targets that differ in their libc only share it."""
-    if target.container != "elf":
-        raise InputError(
-            f"there is no launcher for {target.name} yet", do="build for a linux target", see="docs/launcher.md"
-        )
+def steps(target: Target, *, subsystem: Subsystem = "console", resources: Step | None = None) -> Step:
+    """Return the step of the launcher for ``target``; targets that differ in their libc only share it.
+
+    ``resources`` is a step whose product is a .res file (icon, version, manifest) to be linked into a Windows launcher.
+    """
+    built = FORMATS[target.container]
     unpacked = _zstd_sources(sources())
     common = {"zig": zig.version(), "zig_target": target.stub_zig}
     place = f"stub/{target.stub_zig}"
@@ -79,13 +120,24 @@ def steps(target: Target) -> Step:
         inputs=(unpacked,),
         params={**common, "flags": [*zig.REPRODUCIBLE, *ZSTD_FLAGS]},
     )
-    return Step(
-        product=f"{place}/stub",
-        action="stub",
+    objects = Step(
+        product=f"{place}/objects.tar",
+        action="objects",
         version=1,
+        run=run_objects,
+        inputs=(unpacked, *c_files(target)),
+        params={**common, "flags": [*zig.REPRODUCIBLE, *built.compiling, *C_FLAGS]},
+    )
+    own: list[str] = [subsystem] if target.container == "pe" else []
+    own += [resources.product.removesuffix(".res")] if resources else []
+    linking = [*built.linking, *(built.gui if subsystem == "gui" else ())]
+    return Step(
+        product="/".join([place, *own, "stub"]),
+        action="stub",
+        version=2,
         run=run_stub,
-        inputs=(zstd, unpacked, *c_files()),
-        params={**common, "flags": [*zig.REPRODUCIBLE, *STUB_FLAGS]},
+        inputs=(objects, zstd, *([resources] if resources else [])),
+        params={**common, "flags": [*zig.REPRODUCIBLE, *linking]},
     )
 
 
@@ -114,18 +166,39 @@ def run_zstd(context: Context) -> None:
         _hand_over(tool.work / "zstd.o", context.product)
 
 
-def run_stub(context: Context) -> None:
-    """Step: zstd's object, its image (for the header) and our sources -> launcher."""
-    zstd, headers, *files = context.inputs
+def run_objects(context: Context) -> None:
+    """Step: image of zstd (for its header) and our sources -> image of object files."""
+    headers, *files = context.inputs
     with zig.workshop(context.params["zig_target"]) as tool:
         image.unpack(headers, tool.work / "zstd")
-        _hand_over(zstd, tool.work / "zstd.o")
         stubs = tool.work / "stubs"
         stubs.mkdir()
         for file in files:
             _hand_over(file, stubs / file.name)
-        names = [f"stubs/{file.name}" for file in files if file.suffix == ".c"]
-        tool.cc(context, [*STUB_FLAGS, "-isystem", "zstd", *names, "zstd.o", "-o", "stub"])
+        names = [file.stem for file in files if file.suffix == ".c"]
+
+        def compile_one(name: str) -> None:
+            tool.cc(context, [*context.params["flags"], "-isystem", "zstd", "-c", f"stubs/{name}.c", "-o", f"{name}.o"])
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:  # zig makes one object a call
+            list(pool.map(compile_one, names))
+        with image.ImageBuilder("objects") as made:
+            for name in names:
+                made.add_file(f"{name}.o", tool.work / f"{name}.o")
+            made.write(context.product)
+
+
+def run_stub(context: Context) -> None:
+    """Step: image of our objects, zstd's object and, where given, resources -> launcher."""
+    objects, zstd, *resources = context.inputs
+    with zig.workshop(context.params["zig_target"]) as tool:
+        image.unpack(objects, tool.work / "objects")
+        _hand_over(zstd, tool.work / "zstd.o")
+        names = [f"objects/{file.name}" for file in sorted((tool.work / "objects").iterdir())]
+        for file in resources:
+            _hand_over(file, tool.work / "stub.res")
+            names.append("stub.res")
+        tool.cc(context, [*context.params["flags"], *names, "zstd.o", "-o", "stub"])
         _hand_over(tool.work / "stub", context.product)
 
 

@@ -51,8 +51,11 @@ class Zig:
     def cc(self, context: Context, words: Sequence[str | Path], *, hidden: Sequence[Path] = ()) -> None:
         """Run ``zig cc``. The work folder and the ``hidden`` ones are spelled ``.`` in all that is compiled."""
         maps = [f"-ffile-prefix-map={folder}=." for folder in (self.work, *hidden)]
-        command = [binary(), "cc", "-target", self.target, *REPRODUCIBLE, *maps, *words]
-        context.run(command, cwd=self.work, env=self._environment())
+        self.run(context, ["cc", "-target", self.target, *REPRODUCIBLE, *maps, *words])
+
+    def run(self, context: Context, words: Sequence[str | Path]) -> None:
+        """Run one of zig's other tools (``rc``, ``dlltool``, ``ar``) in the work folder; the first word names it."""
+        context.run([binary(), *words], cwd=self.work, env=self._environment())
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TEMP", "TMP") if name in os.environ}

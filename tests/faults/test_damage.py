@@ -288,8 +288,8 @@ def test_frames_that_carry_on_wrongly(stub, tmp_path, flags):
     "line",
     [
         "name=../x", "name=a/b", "name=", "python=/bin/sh", "python=../../bin/sh", "boot=a/../../b", "site=/etc",
-        "launch=embed", "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin",
-        "path=3:../app", "path=app",
+        "launch=other", "loader=/lib/ld.so", "loader=../ld.so", "libpython=../x.dll",
+        "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin", "path=3:../app", "path=app",
     ],
 )  # fmt: skip
 def test_launch_blocks_that_are_refused(stub, tmp_path, line):

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from pypack import stub, targets
+from pypack import folders, stub, targets
 from tests.support.bundles import bundle, write
 from tests.support.launchers import compile_c, environment, launcher, recipe, run_step, zstd_folder
+
+TARGET = targets.load()["linux-musl-x86_64"]
+OWN = stub.c_files(TARGET)
 
 
 def test_same_bytes_in_another_folder_with_another_cache(tmp_path, monkeypatch):
     first = launcher()
     monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", os.fspath(tmp_path / "zig cache"))
     sources = tmp_path / "another checkout ü" / "stubs"
-    shutil.copytree(stub.c_files()[0].parent, sources)
-    monkeypatch.setattr(stub, "c_files", lambda: sorted(p for p in sources.iterdir() if p.suffix in {".c", ".h"}))
-    again = run_step(stub.steps(targets.load()["linux-musl-x86_64"]), tmp_path / "another build")
+    shutil.copytree(folders.data("stubs"), sources)
+    monkeypatch.setattr(stub, "c_files", lambda _: [sources / file.name for file in OWN])
+    again = run_step(stub.steps(TARGET), tmp_path / "another build")
     assert again.read_bytes() == first
 
 
@@ -33,7 +36,7 @@ def test_small_static_and_clean():
     assert b"ld-musl" not in content
 
 
-@pytest.mark.parametrize("file", [each for each in stub.c_files() if each.suffix == ".c"], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [each for each in OWN if each.suffix == ".c"], ids=lambda file: file.name)
 def test_gcc_has_nothing_to_say(file):
     if not shutil.which("gcc"):
         pytest.skip("gcc is not here: the launcher was NOT checked by a second compiler")
@@ -84,7 +87,7 @@ def test_sha256(tmp_path, way):
 
     main = tmp_path / "main.c"
     main.write_text(SHA)
-    folder = stub.c_files()[0].parent
+    folder = folders.data("stubs")
     files = [folder / "sha256.c", folder / "sha256_fast.c"]
     if way == "portable":
         files[1] = tmp_path / "none.c"

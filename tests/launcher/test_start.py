@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bundles import File, bundle, write
+from pypack.bundle import verify
+from tests.support.bundles import File, bundle, write, write_sparse
 from tests.support.launchers import environment, launcher, recipe
 
 ODD = "a b\n'\"$(x)` \\ äöü☃ \udcff*"
@@ -47,6 +48,18 @@ def test_words(hello, cache):
     assert int(descriptor) >= 10
     assert called == os.fspath(hello)
     assert facts["word"][7:] == ["one", "", ODD]
+
+
+def test_a_payload_far_behind_4_gib(tmp_path, cache):
+    """An executable for Linux may be larger than any number of 32 bits tells; this one is mostly a hole."""
+    far = write_sparse(tmp_path / "hello", launcher(), recipe(), 5 << 30)
+    if far.stat().st_blocks > 1 << 20:
+        pytest.skip("this file system keeps no holes, and 5 GiB are too much for a test")
+    facts = start([far, "word"], environment(cache))
+    assert facts["word"][-1] == "word"
+    found = verify.read(far)
+    assert found.size == far.stat().st_size > 5 << 30
+    assert [layer.kind for layer in found.layers] == ["runtime", "deps", "app"]
 
 
 def test_environment_passes_byte_for_byte(hello, cache):

@@ -140,8 +140,8 @@ def trailer_of(block: bytes, table: list[bytes], end_before: int, first: tuple[i
     return body + hashlib.sha256(body + foot).digest() + foot
 
 
-def bundle(stub: bytes, recipe: Recipe, *, cut: tuple[int, int] = (CLOSE_AT, FULL_AT)) -> bytes:
-    """Return a whole bundle."""
+def bundle(stub: bytes, recipe: Recipe, *, cut: tuple[int, int] = (CLOSE_AT, FULL_AT), hole: int = 0) -> bytes:
+    """Return a whole bundle; offsets are those of a file with a hole of so many bytes behind the launcher."""
     out, table, first = bytearray(stub), [], (0, 0)
     for kind, members in ((1, recipe.runtime), (2, recipe.deps)):
         if not members:
@@ -150,21 +150,32 @@ def bundle(stub: bytes, recipe: Recipe, *, cut: tuple[int, int] = (CLOSE_AT, FUL
         frames = pieces(tar, *cut)
         layer, identity = layer_of(frames)
         out += bytes(-len(out) % 8)
-        first = first if first[1] else (len(out), len(layer))
-        table.append(struct.pack("<IIQQQII", kind, 0, len(out), len(layer), len(tar), len(frames), 0) + identity)
+        first = first if first[1] else (len(out) + hole, len(layer))
+        table.append(struct.pack("<IIQQQII", kind, 0, len(out) + hole, len(layer), len(tar), len(frames), 0) + identity)
         out += layer
     out += bytes(-len(out) % 8)
-    app = len(out)
+    app = len(out) + hole
     local, central = zip_of(recipe.app)
     identity = hashlib.sha256(local).digest()
     table.append(struct.pack("<IIQQQII", 3, 0, app, len(local), len(local), 0, 0) + identity)
     out += local + central
-    out += trailer_of(launch_block(recipe), table, len(out), first, app)
+    out += trailer_of(launch_block(recipe), table, len(out) + hole, first, app)
     return bytes(out)
 
 
 def write(path: Path, content: bytes) -> Path:
     """Write an executable."""
     path.write_bytes(content)
+    path.chmod(0o755)
+    return path
+
+
+def write_sparse(path: Path, stub: bytes, recipe: Recipe, hole: int) -> Path:
+    """Write a bundle whose layers begin ``hole`` bytes (a multiple of 8) behind the launcher, as a hole in the file."""
+    content = bundle(stub, recipe, hole=hole)
+    with path.open("wb") as out:
+        out.write(content[: len(stub)])
+        out.seek(len(stub) + hole)
+        out.write(content[len(stub) :])
     path.chmod(0o755)
     return path

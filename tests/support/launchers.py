@@ -10,12 +10,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from pypack import stub, targets, zig
+from pypack import folders, stub, targets, zig
 from pypack.pipeline import Context, Settings, Step
 from tests.support.bundles import File, Recipe
 
 MUSL = "linux-musl-x86_64"
 STAND_IN = Path(__file__).with_name("stand_in.c")
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMEMORY_ARENA=0")
 
 
 def run_step(step: Step, build: Path) -> Path:
@@ -46,7 +47,9 @@ def launcher(target: str = MUSL) -> bytes:
 def zstd_folder() -> Path:
     from pypack.images import image
 
-    step = stub.steps(targets.load()[MUSL]).inputs[1]
+    objects = stub.steps(targets.load()[MUSL]).inputs[0]
+    assert isinstance(objects, Step)
+    step = objects.inputs[0]
     assert isinstance(step, Step)
     folder = build_folder() / "zstd"
     if not folder.exists():
@@ -73,21 +76,31 @@ def compile_c(words: list[str | Path], product: Path) -> None:
 @functools.cache
 def sanitized() -> Path:
     """The same launcher by gcc with the address and undefined behaviour sanitizers."""
-    return by_gcc("stub-sanitized", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMEMORY_ARENA=0")
+    return by_gcc("stub-sanitized", *SANITIZED)
 
 
 @functools.cache
 def by_gcc(name: str, *flags: str | Path) -> Path:
     """The same launcher by gcc, for the C library of this machine."""
-    from pypack import folders
-
     product, zstd = build_folder() / name, build_folder() / "zstd-gcc.o"
     if not zstd.exists():
         subprocess.run(["gcc", "-O1", "-w", "-c", zstd_folder() / "zstd.c", "-o", zstd], check=True)
-    sources = sorted(each for each in folders.data("stubs").glob("*.c") if each.name != "zig_strnlen.c")
+    sources = [
+        each for each in stub.c_files(targets.load()[MUSL]) if each.suffix == ".c" and each.name != "zig_strnlen.c"
+    ]
     words = ["gcc", *stub.STANDARD, "-g", "-O1", *flags, "-isystem", zstd_folder(), *sources, zstd, "-lpthread"]
     subprocess.run([*words, "-o", product], check=True)
     return product
+
+
+@functools.cache
+def macos_reader() -> Path:
+    """The launcher for this system that reads the macOS bundle ``$TEST_BUNDLE``, of ``$TEST_PROCESSOR``; sanitized."""
+    stubs = folders.data("stubs")
+    wrap = ("-Wl,--wrap=system_self", "-Wl,--wrap=system_payload", "-Wl,--wrap=system_version", f"-I{stubs}")
+    return by_gcc(
+        "stub-macos-reader", *SANITIZED, *wrap, STAND_IN.with_name("foreign_bundle.c"), stubs / "macos_macho.c"
+    )
 
 
 def recipe(**changes) -> Recipe:

@@ -13,6 +13,7 @@ from pypack.pipeline import Step
 
 TABLE = targets.load()
 LINUX = [target for target in TABLE.values() if target.container == "elf"]
+FILES = sorted(each for each in folders.data("stubs").iterdir() if each.suffix in {".c", ".h"})
 
 
 def products(step: Step) -> list[str]:
@@ -36,23 +37,40 @@ def test_both_linux_families_share_a_launcher():
 
 
 def test_signature_holds_what_changes_the_bytes():
-    step = stub.steps(TABLE["linux-musl-x86_64"])
-    assert step.params["zig"] == zig.version()
-    assert step.params["zig_target"] == "x86_64-linux-musl"
-    assert set(zig.REPRODUCIBLE) <= set(step.params["flags"])
-    assert set(stub.c_files()) <= set(step.inputs)
+    target = TABLE["linux-musl-x86_64"]
+    linked = stub.steps(target)
+    objects = linked.inputs[0]
+    assert isinstance(objects, Step)
+    for step in (linked, objects):
+        assert step.params["zig"] == zig.version()
+        assert step.params["zig_target"] == "x86_64-linux-musl"
+        assert set(zig.REPRODUCIBLE) <= set(step.params["flags"])
+    assert set(stub.WARNINGS) <= set(objects.params["flags"])
+    assert "-static" in linked.params["flags"]
+    assert set(stub.c_files(target)) <= set(objects.inputs)
 
 
-@pytest.mark.parametrize("name", ["macos-aarch64", "windows-x86_64"])
-def test_systems_without_a_launcher_are_refused(name):
-    with pytest.raises(InputError, match=f"no launcher for {name} yet"):
-        stub.steps(TABLE[name])
+def test_a_windows_launcher_has_two_subsystems_and_resources():
+    target = TABLE["windows-x86_64"]
+    resources = Step(product="apps/x/windows-x86_64/x.res", action="resources", version=1, run=lambda _: None)
+    console, gui = stub.steps(target), stub.steps(target, subsystem="gui")
+    stamped = stub.steps(target, subsystem="gui", resources=resources)
+    assert len({console.product, gui.product, stamped.product}) == 3
+    assert set(gui.params["flags"]) - set(console.params["flags"]) == {"-Wl,--subsystem,windows"}
+    assert stamped.inputs[-1] is resources
+    objects = [step.inputs[0].product for step in (console, gui, stamped) if isinstance(step.inputs[0], Step)]
+    assert objects == [f"stub/{target.stub_zig}/objects.tar"] * 3
 
 
-def test_all_sources_are_inputs():
-    names = {file.name for file in stub.c_files()}
-    assert {"main.c", "system.h", "exit_codes.h"} <= names
-    assert names == {file.name for file in folders.data("stubs").iterdir() if file.suffix in {".c", ".h"}}
+def test_each_system_gets_its_own_body():
+    everything = {file.name for file in folders.data("stubs").iterdir() if file.suffix in {".c", ".h"}}
+    names = {name: {file.name for file in stub.c_files(target)} for name, target in TABLE.items()}
+    for found in names.values():
+        assert {"main.c", "system.h", "exit_codes.h"} <= found
+    assert set().union(*names.values()) == everything
+    assert "posix_files.c" in names["linux-gnu-x86_64"] & names["macos-aarch64"]
+    assert not [name for name in names["windows-x86_64"] if name.startswith(("posix", "linux", "macos", "zig_"))]
+    assert not [name for name in names["linux-musl-x86_64"] if name.startswith(("windows", "macos"))]
 
 
 def test_pin():
@@ -82,7 +100,7 @@ def test_faulty_pin_file_is_refused(tmp_path, change, named):
 def test_a_folder_without_sources_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "data", lambda _: tmp_path)
     with pytest.raises(InputError, match=r"no main\.c"):
-        stub.c_files()
+        stub.c_files(LINUX[0])
 
 
 def test_exit_codes_of_code_and_manual_agree():
@@ -95,12 +113,12 @@ def test_exit_codes_of_code_and_manual_agree():
 
 def test_variables_of_code_and_manual_agree():
     folder = folders.data("stubs")
-    named = {name for file in stub.c_files() for name in re.findall(r'"(PYPACK_[A-Z_]+)"', file.read_text())}
+    named = {name for file in FILES for name in re.findall(r'"(PYPACK_[A-Z_]+)"', file.read_text())}
     manual = set(re.findall(r"PYPACK_[A-Z_]+", (folder.parent / "docs" / "launcher.md").read_text()))
     assert named == manual
 
 
-@pytest.mark.parametrize("file", stub.c_files(), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_shape_of_the_sources(file):
     text = file.read_text()
     lines = text.splitlines()
@@ -111,10 +129,13 @@ def test_shape_of_the_sources(file):
     assert not re.search(r"\b(PATH_MAX|MAXPATHLEN|strcpy|strcat|sprintf|__FILE__|__DATE__|__TIME__)\b", text)
 
 
+SYSTEMS = ("posix", "linux", "macos", "windows")
+
+
 def test_only_the_system_files_know_the_system():
-    known = re.compile(r"#include <(unistd|fcntl|errno|dirent|pthread|sched|pwd|sys/[a-z]+)\.h>")
-    for file in stub.c_files():
-        if not file.name.startswith("posix"):
+    known = re.compile(r"#include <(unistd|fcntl|errno|dirent|pthread|sched|pwd|dlfcn|windows|sys/[a-z]+)\.h>")
+    for file in FILES:
+        if not file.name.startswith(SYSTEMS):
             assert not known.search(file.read_text()), file.name
 
 

@@ -32,9 +32,17 @@ def start():
     with open(here + separator + "launch", encoding="utf-8") as stream:
         facts = dict(line.rstrip("\n").split("=", 1) for line in stream)
     sys.argv[:4] = [called]
-    sys.orig_argv[:] = sys.argv
+    getattr(sys, "orig_argv", [])[:] = sys.argv  # since 3.10
     app = here + separator + "app"
     libraries = [entry for entry in sys.path if not entry.endswith(".zip")]
+    if separator == "\\":
+        # CPython for Windows adds the folder of the executable, whose files could then be imported, and drops the prefix
+        # that lifts the limit of a path's length
+        below = bare(layers).lower() + separator
+        libraries = [
+            layers + bare(entry)[len(below) - 1 :] for entry in libraries if bare(entry).lower().startswith(below)
+        ]
+        sys._base_executable = sys.executable  # what multiprocessing starts; before 3.11 it is the bundle
     sys.path[:] = [app]
     if facts["deps"]:
         sys.path.append(layers + separator + facts["deps"].replace("/", separator))
@@ -58,6 +66,12 @@ def start():
     if facts["kind"] == "function":
         return function(facts["entry"], facts["function"])
     return module(facts["entry"])
+
+
+def bare(path):
+    if path.startswith("\\\\?\\UNC\\"):
+        return "\\" + path[7:]
+    return path[4:] if path.startswith("\\\\?\\") else path
 
 
 def names():

@@ -2,7 +2,7 @@
 /* system.h for Linux: which glibc a program would get here. Its version names stand in libc.so.6 as GLIBC_2.N. */
 #include <string.h>
 
-#include "glibc.h"
+#include "linux_glibc.h"
 #include "posix.h"
 
 #define ELF_HEAD 20
@@ -62,12 +62,14 @@ static bool scan(handle library, unsigned *minor)
     return found;
 }
 
-bool glibc_of_system(handle self, unsigned *major, unsigned *minor)
+bool system_version(const char *part, handle self, unsigned *major, unsigned *minor)
 {
     static const char *const places[] = {
         "/lib/" GLIBC_TRIPLE "/libc.so.6", "/usr/lib/" GLIBC_TRIPLE "/libc.so.6", "/lib64/libc.so.6",
         "/usr/lib64/libc.so.6",            "/lib/libc.so.6",                      "/usr/lib/libc.so.6",
     };
+    if (strcmp(part, "glibc") != 0)
+        return false;
     *major = 2;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         handle library;

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Where macOS keeps what can be made again, and how a disk is mounted. */
+#include <sys/param.h>
+#include <sys/mount.h>
+
+#include "posix.h"
+
+const char *const posix_cache_variable = NULL;
+const char *const posix_cache_folder = "Library/Caches";
+const char *const posix_cache_origin = "$HOME/Library/Caches";
+
+bool posix_is_noexec(const char *path)
+{
+    struct statfs disk;
+    return statfs(path, &disk) == 0 && (disk.f_flags & MNT_NOEXEC);
+}

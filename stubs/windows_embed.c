@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* system.h for Windows: Python's library in this very process. Its main function is part of the stable interface. */
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "windows_body.h"
+
+typedef void any_function(void);
+typedef int main_function(int count, wchar_t **words);
+typedef const char *version_function(void);
+typedef void home_function(const wchar_t *home);
+
+static any_function *find(HMODULE library, const char *name)
+{
+    return (any_function *)(void *)(uintptr_t)GetProcAddress(library, name); // NOLINT: what it answers is a function
+}
+
+/* From the environment of the process and from the C library's copy of it, which Python reads. */
+static void forget_variable(const char *name)
+{
+    wchar_t *wide = wide_text(name);
+    _wputenv_s(wide, L"");
+    SetEnvironmentVariableW(wide, NULL);
+    memory_free(wide);
+}
+
+/*
+ * Python before 3.11 does not look for its home next to its library, and pyvenv.cfg of an app names the app's own folder.
+ * Nor does it take sys.executable from its first word, but from a variable that it takes away again; else children would be
+ * bundles.
+ */
+static bool is_old(HMODULE python)
+{
+    version_function *ask = (version_function *)find(python, "Py_GetVersion");
+    const char *version = ask ? ask() : "";
+    return strncmp(version, "3.", 2) == 0 && atoi(version + 2) < 11;
+}
+
+/*
+ * With a home given, Python looks for no `._pth` file, which could otherwise stand beside a downloaded program and say what it
+ * imports. An interpreter (PYPACK_INTERPRETER, the program's children) does without: there pyvenv.cfg shall count.
+ */
+static void set_home(HMODULE python, const wchar_t *library)
+{
+    home_function *set = (home_function *)find(python, "Py_SetPythonHome");
+    wchar_t *home = _wcsdup(library); /* never freed: Python may keep it */
+    wchar_t *end = home ? wcsrchr(home, L'\\') : NULL;
+    if (!set || !end)
+        return;
+    *end = L'\0';
+    set(home);
+}
+
+oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program)
+{
+    char *native = system_native(library); /* not wide_path(): what is loaded here ends up in sys.prefix */
+    wchar_t *wide = wide_text(native);
+    HMODULE python = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32);
+    if (!python)
+        return last_error();
+    main_function *start = (main_function *)find(python, "Py_Main");
+    if (!start)
+        return ERROR_PROC_NOT_FOUND;
+    int count = 0;
+    while (words[count])
+        count++;
+    wchar_t **given = memory((size_t)count + 1, sizeof *given);
+    for (int i = 0; i < count; i++)
+        given[i] = wide_text(words[i]);
+    for (; *forget; forget++)
+        forget_variable(*forget);
+    if (program || is_old(python))
+        set_home(python, wide);
+    if (is_old(python))
+        _wputenv_s(L"__PYVENV_LAUNCHER__", given[0]);
+    console_restore();
+    SetUnhandledExceptionFilter(NULL); /* a crash is told as python.exe tells it, not by our C library's start code */
+    exit(start(count, given));
+}

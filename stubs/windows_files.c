@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* system.h for Windows: files and locks. Handles are never inherited, and none keeps others from renaming or removing. */
+#include <string.h>
+
+#include "windows_body.h"
+
+#define SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+#define LOCKED_FROM 0x40000000 /* in units of 4 GiB: a lock hides what it covers from readers, so it lies behind everything */
+#define PART ((size_t)1 << 30)
+
+static HANDLE raw(handle file)
+{
+    return (HANDLE)file; // NOLINT: a handle is a number
+}
+
+static enum file_kind kind_of(DWORD attributes)
+{
+    return attributes & FILE_ATTRIBUTE_DIRECTORY ? KIND_FOLDER : attributes & FILE_ATTRIBUTE_DEVICE ? KIND_OTHER : KIND_FILE;
+}
+
+/* Is it a symbolic link or a junction? Other reparse points (files that a cloud keeps) are what they look like. */
+static bool is_link(const wchar_t *path)
+{
+    WIN32_FIND_DATAW found;
+    HANDLE search = FindFirstFileW(path, &found);
+    if (search == INVALID_HANDLE_VALUE)
+        return false;
+    FindClose(search);
+    return (found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && IsReparseTagNameSurrogate(found.dwReserved0);
+}
+
+static oserr look_through(const wchar_t *path, struct file_info *info)
+{
+    BY_HANDLE_FILE_INFORMATION found;
+    HANDLE file = CreateFileW(path, 0, SHARED, NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    oserr error = file == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(file, &found) ? last_error() : 0;
+    if (!error) {
+        info->kind = kind_of(found.dwFileAttributes);
+        info->size = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
+    }
+    if (file != INVALID_HANDLE_VALUE)
+        CloseHandle(file);
+    return error;
+}
+
+bool system_has_modes(void)
+{
+    return false;
+}
+
+oserr file_look(const char *path, bool follow, struct file_info *info)
+{
+    WIN32_FILE_ATTRIBUTE_DATA found;
+    wchar_t *wide = wide_path(path);
+    *info = (struct file_info){0};
+    oserr error = GetFileAttributesExW(wide, GetFileExInfoStandard, &found) ? 0 : last_error();
+    if (!error) {
+        info->kind = kind_of(found.dwFileAttributes);
+        info->size = (uint64_t)found.nFileSizeHigh << 32 | found.nFileSizeLow;
+        if ((found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) && is_link(wide)) {
+            info->kind = KIND_LINK;
+            error = follow ? look_through(wide, info) : 0;
+        }
+    }
+    if (system_meaning(error) == MEANS_MISSING && error) {
+        info->kind = KIND_NONE;
+        error = 0;
+    }
+    memory_free(wide);
+    return error;
+}
+
+static oserr open_as(const char *path, DWORD access, DWORD how, handle *file)
+{
+    wchar_t *wide = wide_path(path);
+    HANDLE made = CreateFileW(wide, access, SHARED, NULL, how, FILE_ATTRIBUTE_NORMAL, NULL);
+    oserr error = made == INVALID_HANDLE_VALUE ? last_error() : 0;
+    memory_free(wide);
+    *file = error ? NO_HANDLE : (handle)made;
+    return error;
+}
+
+oserr file_open(const char *path, handle *file)
+{
+    return open_as(path, GENERIC_READ, OPEN_EXISTING, file);
+}
+
+oserr file_create(const char *path, handle *file)
+{
+    return open_as(path, GENERIC_WRITE, CREATE_NEW, file);
+}
+
+oserr lock_open(const char *path, handle *lock)
+{
+    return open_as(path, GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, lock);
+}
+
+oserr file_read(handle file, void *bytes, size_t size, uint64_t offset, size_t *got)
+{
+    for (*got = 0; *got < size;) {
+        OVERLAPPED place = {0};
+        DWORD part = 0, wanted = (DWORD)(size - *got < PART ? size - *got : PART);
+        place.Offset = (DWORD)(offset + *got);
+        place.OffsetHigh = (DWORD)((offset + *got) >> 32);
+        if (!ReadFile(raw(file), (char *)bytes + *got, wanted, &part, &place) && GetLastError() != ERROR_HANDLE_EOF)
+            return last_error();
+        if (part == 0)
+            break;
+        *got += part;
+    }
+    return 0;
+}
+
+void file_close(handle file)
+{
+    if (file != NO_HANDLE)
+        CloseHandle(raw(file));
+}
+
+oserr tree_write(handle file, const void *bytes, size_t size)
+{
+    for (const char *at = bytes; size;) {
+        DWORD done = 0;
+        if (!WriteFile(raw(file), at, (DWORD)(size < PART ? size : PART), &done, NULL))
+            return last_error();
+        if (done == 0)
+            return ERROR_DISK_FULL;
+        at += done;
+        size -= done;
+    }
+    return 0;
+}
+
+oserr file_write(const char *path, const void *bytes, size_t size)
+{
+    handle file;
+    oserr error = file_create(path, &file);
+    if (error)
+        return error;
+    error = tree_write(file, bytes, size);
+    file_close(file);
+    return error;
+}
+
+oserr file_link(const char *path, const char *target)
+{
+    (void)path, (void)target;
+    return ERROR_NOT_SUPPORTED; /* links need a right that users do not have */
+}
+
+oserr file_read_link(const char *path, struct text *target)
+{
+    (void)path, (void)target;
+    return ERROR_NOT_SUPPORTED;
+}
+
+oserr lock_try(handle file, bool shared)
+{
+    OVERLAPPED place = {0};
+    DWORD how = LOCKFILE_FAIL_IMMEDIATELY | (shared ? 0 : LOCKFILE_EXCLUSIVE_LOCK);
+    place.OffsetHigh = LOCKED_FROM;
+    return LockFileEx(raw(file), how, 0, 1, 0, &place) ? 0 : last_error();
+}
+
+bool file_is_gone(handle file)
+{
+    FILE_STANDARD_INFO info;
+    return !GetFileInformationByHandleEx(raw(file), FileStandardInfo, &info, sizeof info) || info.DeletePending ||
+           info.NumberOfLinks == 0;
+}
+
+int lock_inherited(handle file)
+{
+    (void)file;
+    return -1; /* Python runs in this process, and so the handle stays open as long as it does */
+}

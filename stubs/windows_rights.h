@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Who owns a folder, and who may write to it. */
+#ifndef PYPACK_WINDOWS_RIGHTS_H
+#define PYPACK_WINDOWS_RIGHTS_H
+
+#include "windows_body.h"
+
+struct rights {
+    oserr error;
+    enum { OWNER_SELF, OWNER_SYSTEM, OWNER_OTHER } owner; /* SYSTEM: also the administrators */
+    bool open_to_others; /* a group that everybody or every user is in may write */
+    bool can_write;
+};
+
+struct rights rights_of(const wchar_t *folder);
+/* A folder for this user, the system and the administrators. */
+oserr rights_make_folder(const wchar_t *path);
+/* The last part of the user's security identifier. */
+unsigned long rights_user_number(void);
+
+#endif
