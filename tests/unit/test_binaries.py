@@ -7,8 +7,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support import machos
+from tests.support.pe_files import AMD64, ARM64, I386, pe
 
 from pypack import binaries, targets
+from pypack.binaries import windows_dlls
 from pypack.binaries.strip import strip
 from pypack.images.image import ImageBuilder
 from pypack.providers.host_libraries import Libraries, is_glibc
@@ -84,17 +87,12 @@ def _verneed(versions: dict[str, tuple[str, ...]], weak: tuple[str, ...], string
     return out
 
 
-def pe(machine: int) -> bytes:
-    return b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", machine) + bytes(64)
-
-
 def macho(cpu: int) -> bytes:
-    return struct.pack("<II", 0xFEEDFACF, cpu) + bytes(120)
+    return struct.pack("<IIII", 0xFEEDFACF, cpu, 0, 8) + bytes(112)  # MH_BUNDLE
 
 
 def fat(*cpus: int) -> bytes:
-    entries = b"".join(struct.pack(">IIIII", cpu, 0, 0, 0, 0) for cpu in cpus)
-    return struct.pack(">II", 0xCAFEBABE, len(cpus)) + entries + bytes(64)
+    return machos.fat(*(macho(cpu) for cpu in cpus), cpus=cpus)
 
 
 def image(folder: Path, members: dict[str, bytes], name: str = "image.tar") -> Path:
@@ -185,6 +183,7 @@ def test_containers_and_machines(data, container, machines):
         b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(100),  # a Java class of version 52
         b"MZ" + bytes(58) + struct.pack("<I", 64) + b"NE" + bytes(64),  # a program for DOS
         b"MZ" + bytes(58) + struct.pack("<I", 9999),
+        b"MZ" + bytes(58) + struct.pack("<I", 64) + b"PE\0\0" + struct.pack("<H", AMD64) + bytes(64),
         b"\x7fELF",
     ],
 )
@@ -316,3 +315,98 @@ def test_needed_by_a_fixed_path_cannot_be_carried(tmp_path):
 )
 def test_what_belongs_to_glibc(name, part):
     assert is_glibc(name) is part
+
+
+def test_pe_tells_what_it_needs_and_is():
+    found = read(
+        pe(needed=("KERNEL32.dll", "python313.dll"), delayed=("Late.DLL", "kernel32.dll"), subsystem=2, dll=True)
+    )
+    assert (found.container, found.machines, found.bits) == ("pe", ("x86_64",), 64)
+    assert found.needed == ("kernel32.dll", "python313.dll", "late.dll")
+    assert (found.subsystem, found.dll, found.signed) == ("gui", True, False)
+    found = read(pe(ARM64, certificate=bytes(16)))
+    assert (found.machines, found.needed) == (("aarch64",), ())
+    assert (found.subsystem, found.dll, found.signed) == ("console", False, True)
+
+
+def test_a_cut_pe_is_nothing_at_any_length():
+    whole = pe(needed=("kernel32.dll",), delayed=("late.dll",), certificate=bytes(16))
+    for size in [*range(0, len(whole), 9), len(whole) - 1]:
+        assert binaries.read(io.BytesIO(whole[:size])) is None, size
+    assert read(whole + b"payload").signed
+
+
+def test_a_damaged_pe_never_raises():
+    whole = pe(needed=("kernel32.dll",), delayed=("late.dll",), exports={"a": "code"}, certificate=bytes(16))
+    for place in [*range(60, 400, 3), *range(0x400, len(whole), 7)]:
+        for value in (0, 0x7F, 0xFF):
+            binaries.read(io.BytesIO(whole[:place] + bytes([value]) + whole[place + 1 :]))
+
+
+def test_dlls_that_neither_windows_nor_the_image_has(tmp_path):
+    whole = image(
+        tmp_path,
+        {
+            "python313.dll": pe(
+                dll=True, needed=("KERNEL32.dll", "VCRUNTIME140.dll", "api-ms-win-crt-heap-l1-1-0.dll")
+            ),
+            "vcruntime140.dll": pe(dll=True, needed=("ucrtbase.dll",)),
+            "numpy/_core.cp313-win_amd64.pyd": pe(dll=True, needed=("python313.dll", "libblas-1f.dll", "MSVCP140.dll")),
+            "numpy.libs/LibBlas-1f.dll": pe(dll=True),
+            "lib/x.so": elf(needed=("libz.so.1",)),
+        },
+    )
+    found = binaries.libraries(whole, "pe")
+    assert found.needs == ("libblas-1f.dll", "msvcp140.dll", "python313.dll", "vcruntime140.dll")
+    assert set(found.needs) - set(found.brings) == {"msvcp140.dll"}
+    assert binaries.libraries(whole).needs == ("libz.so.1",)
+
+
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [
+        ("KERNEL32.dll", True),
+        ("api-ms-win-core-path-l1-1-0.dll", True),
+        ("ext-ms-win-ntuser-window-l1-1-0.dll", True),
+        ("WINSPOOL.DRV", True),
+        ("ucrtbase.dll", True),
+        ("vcruntime140.dll", False),
+        ("vcruntime140_1.dll", False),
+        ("msvcp140.dll", False),
+        ("mfplat.dll", False),
+        ("api.dll", False),
+        ("", False),
+    ],
+)
+def test_what_belongs_to_windows(name, system):
+    assert windows_dlls.is_system(name) is system
+
+
+def test_mismatches_on_windows(tmp_path):
+    target = targets.find("windows-x86_64", targets.load())
+    right = pe(dll=True, needed=("python313.dll",))
+    whole = image(
+        tmp_path,
+        {
+            "right.pyd": right,
+            "arm.pyd": pe(ARM64, dll=True),
+            "old.dll": pe(I386, dll=True),
+            "cut.pyd": right[:-1],
+            "data.bin": b"MZ" + bytes(100),
+            "x.cpython-313-x86_64-linux-gnu.so": elf(),
+        },
+    )
+    assert {one.path: one.why for one in binaries.mismatches(whole, target)} == {
+        "arm.pyd": "it is made for aarch64",
+        "cut.pyd": "it is cut short or damaged",
+        "old.dll": "it is made for x86",
+        "x.cpython-313-x86_64-linux-gnu.so": "it is made for elf systems",
+    }
+
+
+def test_a_large_pe_is_read_from_the_disk(tmp_path, monkeypatch):
+    from pypack.binaries import pe as reader
+
+    monkeypatch.setattr(reader, "_IN_MEMORY", 100)
+    assert read(pe(needed=("kernel32.dll",))).needed == ("kernel32.dll",)
+    assert binaries.read(io.BytesIO(pe(needed=("kernel32.dll",))[:-1])) is None

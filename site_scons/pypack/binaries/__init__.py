@@ -2,7 +2,7 @@
 
 from pypack.binaries.model import Binary, Container, is_glibc
 from pypack.binaries.reader import container, read, read_file
-from pypack.binaries.survey import Floor, Libraries, Mismatch, glibc_floor, libraries, mismatches, natives
+from pypack.binaries.survey import Floor, Libraries, Mismatch, glibc_floor, libraries, macos_floor, mismatches, natives
 
 __all__ = [
     "Binary",
@@ -14,6 +14,7 @@ __all__ = [
     "glibc_floor",
     "is_glibc",
     "libraries",
+    "macos_floor",
     "mismatches",
     "natives",
     "read",

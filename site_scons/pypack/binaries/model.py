@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Container = Literal["elf", "pe", "macho"]
@@ -33,7 +33,9 @@ class Binary:
     ``machines`` are processors by the names that targets use (several in a universal Mach-O). ``soname``, ``needed``,
     ``rpath``, ``runpath`` and ``interpreter`` are what the file itself says, ``$ORIGIN`` unexpanded. ``versions`` are
     the symbol versions without which the loader refuses it, e.g. ``GLIBC_2.17``. ``loadable`` is False for
-    object files.
+    object files. ``macos`` is the oldest macOS by processor, e.g. ``{"aarch64": (11, 0)}``. ``signed``: a PE has a
+    table of certificates, each program of a Mach-O has a signature, whatever these are worth. Of a PE only:
+    ``subsystem`` (``console``, ``gui``, ``native``, else its number) and ``dll``.
     """
 
     container: Container
@@ -46,6 +48,10 @@ class Binary:
     runpath: tuple[str, ...] = ()
     interpreter: str = ""
     versions: tuple[str, ...] = ()
+    macos: dict[str, tuple[int, int]] = field(default_factory=dict)
+    subsystem: str = ""
+    dll: bool = False
+    signed: bool = False
 
     @property
     def glibc(self) -> tuple[int, int] | None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from pypack.binaries import windows_dlls
 from pypack.binaries.model import is_glibc
 from pypack.binaries.reader import container, read
-from pypack.images.image import read_image
+from pypack.images.image import list_image, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,18 +19,20 @@ if TYPE_CHECKING:
     from pypack.targets import Target
 
 _HEAD = 64
+_MACOS = ("/usr/lib/", "/System/Library/")  # what every Mac has
 
 
 @dataclass(frozen=True, kw_only=True)
 class Floor:
-    """The oldest glibc that can load all of it, e.g. ``(2, 17)``, and a member that needs as much."""
+    """The oldest glibc (or system) that can load all of it, e.g. ``(2, 17)``, and a member that needs as much."""
 
     version: tuple[int, int]
     path: str
+    of: str = "glibc"
 
     def __str__(self) -> str:
         """Return e.g. ``glibc 2.17 (lib/libssl.so.3)``."""
-        return f"glibc {self.version[0]}.{self.version[1]} ({self.path})"
+        return f"{self.of} {self.version[0]}.{self.version[1]} ({self.path})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +54,58 @@ def glibc_floor(images: Iterable[Path]) -> Floor | None:
     return highest
 
 
+def macos_floor(images: Iterable[Path], arch: str) -> Floor | None:
+    """Return the macOS that the Mach-O members of ``images`` need on the processor ``arch``, or None."""
+    highest: Floor | None = None
+    for image in images:
+        for path, binary in binaries(image, only={"macho"}):
+            version = binary.macos.get(arch)
+            if version and (highest is None or version > highest.version):
+                highest = Floor(version=version, path=path, of="macOS")
+    return highest
+
+
 @dataclass(frozen=True, kw_only=True)
 class Libraries:
-    """Shared libraries of an image: the names that it ``needs`` (but for glibc's), and those that it ``brings``."""
+    """Shared libraries of an image: the names that it ``needs``, and those that it ``brings``.
+
+    Not among the first is what every system has: glibc's parts, Windows' own DLLs.
+    """
 
     needs: tuple[str, ...]
     brings: tuple[str, ...]
 
 
-def libraries(image: Path) -> Libraries:
-    """Return which shared libraries the ELF members of ``image`` need and bring."""
+def libraries(image: Path, container: Container = "elf") -> Libraries:
+    """Return which shared libraries the members of ``image`` in that container need and bring.
+
+    Names of DLLs are in lower case. Programs beside them (setuptools' launchers) count too.
+    """
+    if container != "elf":
+        return _dlls(image) if container == "pe" else _dylibs(image)
     needs, brings = set[str](), set[str]()
     for path, binary in binaries(image, only={"elf"}):
         needs.update(name for name in binary.needed if not is_glibc(name))
         brings.update({binary.soname, PurePosixPath(path).name} - {""})
+    # a library may be asked for by the name of a link to it: musl's loader as libc.so
+    links = (PurePosixPath(member.path).name for member in list_image(image) if member.kind == "link")
+    brings.update(name for name in links if ".so" in name)
+    return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
+
+
+def _dlls(image: Path) -> Libraries:
+    needs, brings = set[str](), set[str]()
+    for path, binary in binaries(image, only={"pe"}):
+        needs.update(name for name in binary.needed if not windows_dlls.is_system(name))
+        brings.update([PurePosixPath(path).name.lower()] if path.lower().endswith(".dll") else [])
+    return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
+
+
+def _dylibs(image: Path) -> Libraries:
+    needs, brings = set[str](), set[str]()
+    for path, binary in binaries(image, only={"macho"}):
+        needs.update(PurePosixPath(name).name for name in binary.needed if not name.startswith(_MACOS))
+        brings.update({PurePosixPath(binary.soname).name, PurePosixPath(path).name} - {""})
     return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
 
 
@@ -81,8 +122,10 @@ def mismatches(image: Path, target: Target) -> list[Mismatch]:
     an extension module in the wrong container is.
     """
     found = []
-    for path, binary in binaries(image):
-        why = _mismatch(path, binary, target)
+    for path, kind, stream in _members(image):
+        stream.seek(0)
+        binary = read(stream)
+        why = _mismatch(path, binary, target) if binary else _damage(path, kind, target)
         if why:
             found.append(Mismatch(path=path, why=why))
     return found
@@ -106,6 +149,12 @@ def _members(image: Path) -> Iterator[tuple[str, Container, IO[bytes]]]:
         kind = container(stream.read(_HEAD))
         if kind:
             yield member.path, kind, stream
+
+
+def _damage(path: str, kind: Container, target: Target) -> str:
+    """Say what is wrong with a module or DLL that nothing can be read from; other files may look like one by chance."""
+    loaded = {"pe": (".pyd", ".dll"), "macho": (".so", ".dylib")}.get(kind, ())
+    return "it is cut short or damaged" if path.lower().endswith(loaded) and kind == target.container else ""
 
 
 def _mismatch(path: str, binary: Binary, target: Target) -> str:

@@ -1,0 +1,1 @@
+"""What only programs for Windows have: resources, and import libraries made from DLLs."""
