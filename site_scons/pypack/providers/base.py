@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A runtime that somebody wants: ``version`` is ``3.13``, ``3.13.5`` or ``""`` (the provider's own)."""
+    """A runtime that somebody wants: ``version`` is ``3.13``, ``3.13.5`` or ``""`` (the provider's own).
+
+    ``native``: it must load native extension modules, which a static one cannot.
+    """
 
     target: Target
     version: str = ""
+    native: bool = False
 
     def accepts(self, version: str) -> bool:
         """Say whether the full ``version`` (``3.13.5``) is one that was asked for."""
@@ -30,7 +34,8 @@ class Runtime:
     ``image`` makes a tar image of PBS's ``install_only`` shape without its leading ``python/``: ``bin/``, ``lib/``, …
     at the root (Windows: ``python.exe``, ``Lib/``, …), at the paths of the target's layout. ``dev`` makes the image
     of headers, libraries and ``python.json``, where the provider can. ``static``: no native wheel can be loaded.
-    ``notes`` are warnings for the person who builds.
+    ``loader`` is the dynamic loader that the image brings along (musl's), ``""`` where the system's own is used.
+    ``notes`` are warnings for the person who builds, ``lacks`` the modules of the standard library that it is without.
     """
 
     provider: str
@@ -39,8 +44,10 @@ class Runtime:
     image: Step
     dev: Step | None = None
     static: bool = False
+    loader: str = ""
     notes: tuple[str, ...] = ()
     pins: tuple[Pin, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     @property
     def minor(self) -> str:

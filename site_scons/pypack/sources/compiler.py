@@ -1,4 +1,4 @@
-"""zig as ``cc``, ``ar``, ``ranlib`` and ``ld``: a folder of wrappers that stands first on PATH.
+"""zig as ``cc``, ``build-cc``, ``ar``, ``ranlib`` and ``ld``: a folder of wrappers that stands first on PATH.
 
 The wrappers carry every flag that names a folder of this build, so that none of them gets into what a
 build script writes down (OpenSSL's ``compiler:`` line, CPython's sysconfig).
@@ -42,24 +42,29 @@ case $1 in *U*) flags=$(printf %s "$1" | tr -d U); shift; set -- "$flags" "$@" ;
 
 @dataclass(frozen=True, kw_only=True)
 class Compiler:
-    """Where zig is and what it compiles for. ``target`` is zig's name, e.g. ``x86_64-linux-musl``."""
+    """What zig compiles for.
+
+    ``target`` and ``build`` are zig's names, e.g. ``x86_64-linux-musl``: of what is made, and of programs that the
+    build itself runs (``build-cc``).
+    """
 
     target: str
+    build: str
     root: Path
     """The temporary folder of the step; its name is replaced by ``.`` in all that is compiled."""
     deps: Path
     """Headers and archives of the libraries that the step needs."""
-    static: bool
-    """Link programs statically, whatever a build script makes of what it finds on the host."""
+    link: tuple[str, ...]
+    """How programs are linked, whatever a build script makes of what it finds on the host: see :func:`link_flags`."""
 
     def install(self) -> Path:
         """Write the wrappers and return their folder."""
         tools = self.root / "tools"
         tools.mkdir()
         front = ["cc", "-target", self.target, *FRONT, f"-ffile-prefix-map={self.root}=."]
-        static = ["-static"] if self.static else []
-        behind = [*BEHIND, *static, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
+        behind = [*BEHIND, *self.link, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
         _script(tools / "cc", [str(zig.binary()), *front], behind)
+        _script(tools / "build-cc", [str(zig.binary()), "cc", "-target", self.build, *FRONT], [*BEHIND, "-static"])
         for name, command in {"ranlib": "ranlib", "ld": "ld.lld"}.items():
             _script(tools / name, [str(zig.binary()), command], [])
         _script(tools / "ar", [str(zig.binary()), "ar"], [], before=_NO_TIMES)
@@ -83,6 +88,16 @@ class Compiler:
             "AR": "ar",
             "RANLIB": "ranlib",
         }
+
+
+def link_flags(target: str, kind: str) -> tuple[str, ...]:
+    """Return the flags by which programs of ``kind`` are linked for zig's ``target``.
+
+    zig links static programs for musl unless it is told otherwise, and never for glibc.
+    """
+    if "-musl" not in target:
+        return ()
+    return ("-static",) if kind == "static" else ("-dynamic",)
 
 
 def _script(path: Path, front: list[str], behind: list[str], *, before: str = "") -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import TYPE_CHECKING
 
+from pypack import binaries
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder
 from pypack.sources import cleaning, description, symbols, workshop
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
     from pypack.pipeline import Context
     from pypack.sources.workshop import Workshop
 
-_MISSING = """\
-import json, sys
-wanted = json.loads(sys.argv[1])
-print(json.dumps([name for name in wanted if name not in sys.builtin_module_names]))
-"""
+_BUILT_IN = re.compile(r'^\s*\{"(\w+)", PyInit_', re.MULTILINE)
 _NEVER = frozenset({"__pycache__", "test", "tests", "idle_test"})
 
 
@@ -38,6 +35,18 @@ def build(context: Context) -> None:
         with ImageBuilder("cpython", folder=context.product.parent) as builder:
             _collect(shop, builder)
             builder.write(context.product)
+        if "floor" in params:
+            check_floor(context.product, params["floor"])
+
+
+def check_floor(image: Path, floor: str) -> None:
+    """Raise if anything in ``image`` asks for a glibc newer than ``floor`` (``2.17``)."""
+    found = binaries.glibc_floor([image])
+    if found and found.version > tuple(int(part) for part in floor.split(".")):
+        raise StepError(
+            f"cpython: what was built needs {found}, but the target's floor is glibc {floor}",
+            do="look at how that file is linked; zig's target in runtimes/targets.toml names the glibc",
+        )
 
 
 def minor(version: str) -> str:
@@ -49,18 +58,30 @@ def _targets(shop: Workshop) -> list[str]:
     return [word.replace("{minor}", minor(shop.params["version"])) for word in shop.params["recipe"]["make"]]
 
 
+def _is_shared(shop: Workshop) -> bool:
+    return bool(shop.params["kind"] == "shared")
+
+
 def _configure(shop: Workshop) -> None:
     recipe = shop.params["recipe"]
-    symbols.write(shop.tree, recipe["symbols"])
-    (shop.tree / "Modules" / "Setup.local").write_text("\n".join(recipe["setup"]) + "\n", encoding="utf-8")
-    options = [shop.fill_in(word) for word in recipe["configure"]]
+    if not _is_shared(shop):
+        symbols.write(shop.tree, recipe["symbols"])
+    setup = "".join(f"{line}\n" for line in recipe.get("setup", ()))
+    (shop.tree / "Modules" / "Setup.local").write_text(setup, encoding="utf-8")
+    for path, content in recipe.get("files", {}).items():
+        (shop.tree / path).write_text(content.lstrip("\n"), encoding="utf-8")
+    cross = bool(shop.params.get("cross"))
+    words = [*recipe["configure"], *(recipe["cross"] if cross else ())]
+    # one that drives its own build is built where it runs
+    options = [shop.fill_in(word, **({} if cross else {"build": shop.params["triple"]})) for word in words]
     shop.run(["./configure", *options], env=recipe["environment"])
 
 
 def _check_modules(shop: Workshop) -> None:
     """Compare what was built with what must be there; configure leaves modules out without an error."""
-    wanted = json.dumps(shop.params["recipe"]["modules"])
-    missing = json.loads(shop.run(["./python", "-I", "-S", "-c", _MISSING, wanted]))
+    built = {*_BUILT_IN.findall((shop.tree / "Modules" / "config.c").read_text(encoding="utf-8"))}
+    built |= {path.name.split(".")[0] for path in description.extensions(shop.tree)}
+    missing = [name for name in shop.params["recipe"]["modules"] if name not in built]
     if missing:
         raise StepError(
             f"cpython: these modules were not built: {', '.join(missing)}",
@@ -76,13 +97,19 @@ def _collect(shop: Workshop, builder: ImageBuilder) -> None:
         builder.add_link(f"bin/{alias}", f"python{name}")
     _add_stdlib(shop.tree / "Lib", stdlib, builder)
     builder.add_dir(f"{stdlib}/lib-dynload")  # getpath warns when it is not there
+    for path in description.extensions(shop.tree):
+        builder.add_file(f"{stdlib}/lib-dynload/{path.name}", path)
     builder.add_dir(f"{stdlib}/site-packages")
     built = shop.tree / (shop.tree / "pybuilddir.txt").read_text(encoding="utf-8").strip()
     for path in sorted(built.glob("_sysconfigdata_*.py")):
         builder.add(f"{stdlib}/{path.name}", cleaning.sysconfig(path.read_bytes(), shop.root))
     _add_installed(shop, builder)
-    for path in description.private_archives(shop.tree):
-        builder.add_file(f"lib/{path.name}", path)
+    if _is_shared(shop):
+        builder.add_file(f"lib/libpython{name}.so.1.0", shop.tree / f"libpython{name}.so.1.0")
+        builder.add_link(f"lib/libpython{name}.so", f"libpython{name}.so.1.0")
+    else:
+        for path in description.private_archives(shop.tree):
+            builder.add_file(f"lib/{path.name}", path)
     builder.add("python.json", description.text(shop))
     shop.licences(builder)
 

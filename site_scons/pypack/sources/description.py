@@ -1,4 +1,4 @@
-"""``python.json``: which objects and libraries each built-in extension module consists of."""
+"""``python.json``: of which objects and libraries each built-in extension module consists, and where the others are."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ def text(shop: Workshop) -> bytes:
     for name in _SETUPS:
         found |= modules((shop.tree / name).read_text(encoding="utf-8"), makefile)
     params = shop.params
+    minor = ".".join(params["version"].split(".")[:2])
     whole = {
         "version": params["version"],
         "target": params["target"],
         "zig": params["zig"],
         "zig_target": params["zig_target"],
         "kind": params["kind"],
-        "libpython": f"lib/libpython{'.'.join(params['version'].split('.')[:2])}.a",
+        "libpython": f"lib/libpython{minor}{'.so.1.0' if params['kind'] == 'shared' else '.a'}",
         "libraries": _libraries("$(LIBS) $(SYSLIBS)", makefile),
         "modules": found,
+        "extensions": {
+            path.name.split(".")[0]: f"lib/python{minor}/lib-dynload/{path.name}" for path in extensions(shop.tree)
+        },
     }
     return (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
 
@@ -42,6 +46,11 @@ def private_archives(tree: Path) -> list[Path]:
     """Return archives that CPython's build makes for single modules and that a link of libpython needs too."""
     hacl = sorted(tree.glob("Modules/_hacl/*.a"))
     return [path for path in (*(tree / name for name in _PRIVATE), *hacl) if path.is_file()]
+
+
+def extensions(tree: Path) -> list[Path]:
+    """Return the extension modules that were linked as shared libraries."""
+    return sorted((tree / "Modules").glob("*.cpython-*.so"))
 
 
 def variables(makefile: str) -> dict[str, str]:

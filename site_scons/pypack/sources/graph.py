@@ -5,26 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pypack import fetch, zig
+from pypack import fetch, hosts, targets, zig
 from pypack.pipeline import Hidden, Step
-from pypack.sources import compiler, cpython, libraries, split
+from pypack.sources import compiler, cpython, libraries, loader, split
 
 if TYPE_CHECKING:
-    from pypack.sources.table import Source, Table, Variant
+    from collections.abc import Mapping
+
+    from pypack.sources.table import Kind, Source, Table, Variant
     from pypack.targets import Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """Makes the steps for one target."""
+    """Makes the steps of one variant.
+
+    ``host`` is the processor of the build host. ``builder`` makes the Python that drives the build of CPython; it is
+    None where the one that is built can be started and does that itself.
+    """
 
     table: Table
     variant: Variant
     target: Target
+    host: str
+    builder: Graph | None = None
 
     def libraries(self) -> dict[str, Step]:
-        """Return one step for each library, by its name."""
+        """Return one step for each library, by its name. All kinds of one target share them: they are archives."""
         done: dict[str, Step] = {}
+        usual = self.table.variants[self.target.name][0]
         for source in self.table.order():
             done[source.name] = Step(
                 product=f"source/{self.target.name}/{source.name}-{source.version}.tar",
@@ -34,9 +43,9 @@ class Graph:
                 inputs=(
                     fetch.step(source.pin),
                     *(done[need] for need in source.needs),
-                    *(patch.file for patch in source.patches),
+                    *(patch.file for patch in source.patches_for(usual.kind)),
                 ),
-                params={**self._common(source), "recipe": source.recipe_for(self.target.arch)},
+                params={**self._common(source, usual), "recipe": self._recipe(source, usual)},
             )
         return done
 
@@ -44,26 +53,29 @@ class Graph:
         """Return the step that makes CPython's whole image."""
         source, built = self.table.cpython, self.libraries()
         # what the runtime image goes without is decided in a later step
-        recipe = {key: value for key, value in source.recipe.items() if key != "leave_out"}
+        recipe = {key: value for key, value in self._recipe(source, self.variant).items() if key != "leave_out"}
+        more: dict[str, Any] = {"cross": True} if self.builder else {}
+        if self.target.libc == "gnu":
+            more["floor"] = self.target.floor
         return Step(
-            product=f"source/{self.target.name}/cpython-{source.version}.tar",
+            product=f"source/{self.target.name}/cpython-{source.version}{self._suffix}.tar",
             action="cpython",
             version=1,
             run=cpython.build,
             inputs=(
                 fetch.step(source.pin),
                 *(built[need] for need in source.needs),
-                *(patch.file for patch in source.patches),
+                *([self.builder.whole()] if self.builder else []),
+                *(patch.file for patch in source.patches_for(self.variant.kind)),
             ),
-            params={**self._common(source), "recipe": recipe},
+            params={**self._common(source, self.variant), "recipe": recipe, **more},
         )
 
     def images(self) -> tuple[Step, Step]:
         """Return the steps of the runtime image and of the dev image."""
-        source, whole = self.table.cpython, self.whole()
-        parts = [whole, *whole.inputs[1:]]
-        inputs = tuple(part for part in parts if isinstance(part, Step))
-        place = f"source/{self.target.name}/python-{source.version}"
+        source, built = self.table.cpython, self.libraries()
+        inputs = (self.whole(), *(built[need] for need in source.needs))
+        place = f"source/{self.target.name}/python-{source.version}{self._suffix}"
         runtime = Step(
             product=f"{place}.tar",
             action="runtime",
@@ -86,20 +98,49 @@ class Graph:
         )
         return runtime, dev
 
-    def _common(self, source: Source) -> dict[str, Any]:
+    def loader(self) -> Step:
+        """Return the step of an image that holds nothing but the loader of a shared musl runtime (and its licence)."""
+        source, shared = self.table.loader, self.table.variant(self.target.name, "shared")
+        if source is None or shared is None or self.target.libc != "musl":
+            raise ValueError(f"{self.target.name} takes no loader from sources.toml")
+        return Step(
+            product=f"source/{self.target.name}/loader-{source.version}.tar",
+            action="loader",
+            version=1,
+            run=loader.build,
+            inputs=(fetch.step(source.pin), *(patch.file for patch in source.patches_for(shared.kind))),
+            params={
+                **self._common(source, shared),
+                "recipe": self._recipe(source, shared),
+                "loader": loader.path(self.target),
+                "links": list(loader.links(self.target)),
+            },
+        )
+
+    @property
+    def _suffix(self) -> str:
+        """What tells the products of an unusual kind from those of the usual one."""
+        return "" if self.variant.usual else f"-{self.variant.kind}"
+
+    def _recipe(self, source: Source, variant: Variant) -> dict[str, Any]:
+        return source.recipe_for(self.target.arch, self.target.libc, variant.kind)
+
+    def _common(self, source: Source, variant: Variant) -> Mapping[str, Any]:
         return {
             "name": source.name,
             "version": source.version,
             "target": self.target.name,
-            "kind": self.variant.kind,
+            "kind": variant.kind,
             "zig": zig.version(),
             "zig_target": self.target.runtime_zig,
             "flags": [*compiler.FRONT, *compiler.BEHIND],
-            "triple": self.variant.triple,
-            "words": dict(self.variant.words),
+            "triple": variant.triple,
+            "words": dict(variant.words),
             "needs": list(source.needs),
             "licence_files": list(source.licence_files),
-            "patches": Hidden(source.patches),
+            "patches": Hidden(source.patches_for(variant.kind)),
+            # programs that only the build runs leave nothing of themselves in what is built
+            "build_zig": Hidden((self.builder or self).target.runtime_zig),
             "host_tools": Hidden(self._tools()),
         }
 
@@ -107,3 +148,18 @@ class Graph:
         """Return all host tools of the build with their packages: the first step names all that are missing."""
         sources = (self.table.cpython, *self.table.order())
         return {tool: self.table.packages[tool] for source in sources for tool in source.tools}
+
+
+def for_target(table: Table, target: Target, kind: Kind | None = None, *, host: str = "") -> Graph:
+    """Return the graph of ``kind`` (the usual one by default) for a target that the table has.
+
+    ``host`` is the processor of the Linux machine that builds, by default this one's. The build interpreter is the
+    static build of the same CPython for that processor, which starts on any Linux.
+    """
+    variant, host = table.variant(target.name, kind), host or hosts.arch()
+    if variant is None:
+        raise ValueError(f"{target.name} cannot be built from source ({kind or 'any kind'})")
+    name = f"linux-musl-{host}"
+    own = target.name == name and variant.kind == "static"
+    builder = None if own else for_target(table, targets.load()[name], "static", host=host)
+    return Graph(table=table, variant=variant, target=target, host=host, builder=builder)

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 _HEADER = re.compile(r"^--- \S.*\n\+\+\+ \S", re.MULTILINE)
 _GIT = re.compile(r"(diff --git|index) ")
 _FIELDS = frozenset({"file", "source", "since", "before", "reason", "ends"})
+_OPTIONAL = frozenset({"only"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patch:
     """One diff. It is meant for versions of ``source`` from ``since`` on and below ``before``.
 
-    ``reason`` says what it is for, ``ends`` when it can be thrown away.
+    ``reason`` says what it is for, ``ends`` when it can be thrown away, ``only`` the one kind of build that takes it
+    (else every one does).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Patch:
     before: str
     reason: str
     ends: str
+    only: str = ""
 
     @property
     def bounds(self) -> str:
@@ -125,7 +128,7 @@ def _misfit(patch: Patch, version: str, why: str) -> StepError:
 def _patch(folder: Path, row: Mapping[str, Any], faults: list[str]) -> Patch | None:
     name = str(row.get("file", "without a file"))
     missing = sorted(_FIELDS - {key for key, value in row.items() if value})
-    extra = sorted(row.keys() - _FIELDS)
+    extra = sorted(row.keys() - _FIELDS - _OPTIONAL)
     if missing:
         faults.append(f"patch {name}: {', '.join(missing)} missing")
     if extra:
@@ -136,5 +139,5 @@ def _patch(folder: Path, row: Mapping[str, Any], faults: list[str]) -> Patch | N
     if not file.is_file():
         faults.append(f"patch {name}: the file does not exist")
         return None
-    values = {key: str(row[key]) for key in _FIELDS - {"file"}}
+    values = {key: str(row.get(key, "")) for key in (_FIELDS | _OPTIONAL) - {"file"}}
     return Patch(name=name, file=file, **values)

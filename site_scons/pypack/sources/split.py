@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pypack.images.image import Member
     from pypack.pipeline import Context
 
+_LIBRARY = re.compile(r"lib/libpython[^/]*\.so[^/]*$")
 _DEV = re.compile(r"include/|lib/pkgconfig/|lib/[^/]+\.a$|lib/python[0-9.]+/config-[^/]+/|python\.json$")
 
 
@@ -35,7 +36,7 @@ def dev(context: Context) -> None:
     """Write the dev image. Inputs as for :func:`runtime`."""
     whole, *libraries = context.inputs
     with ImageBuilder("dev", folder=context.product.parent) as builder:
-        _add(builder, [whole], lambda member: is_dev(member.path) or member.path.startswith("share/licenses/"))
+        _add(builder, [whole], lambda member: _of_dev(member.path))
         _add(builder, libraries, lambda _: True)
         described: dict[str, Any] = json.loads(builder.read("python.json"))
         described["sources"] = context.params["sources"]
@@ -46,6 +47,11 @@ def dev(context: Context) -> None:
 def is_dev(path: str) -> bool:
     """Say whether a member of the whole image is of use only to a compiler."""
     return _DEV.match(path) is not None
+
+
+def _of_dev(path: str) -> bool:
+    # libpython is there for both: what is linked against it, and what runs
+    return is_dev(path) or path.startswith("share/licenses/") or _LIBRARY.match(path) is not None
 
 
 def _add(builder: ImageBuilder, images: list[Path], wanted: Callable[[Member], bool]) -> None:

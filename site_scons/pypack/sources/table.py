@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pypack import folders, pins
+from pypack import folders, pins, targets
 from pypack.errors import InputError
 from pypack.sources import patches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pypack.pins import Pin
     from pypack.sources.patches import Patch
 
+Kind = Literal["static", "shared"]
+"""What is built: one executable without a loader, or libpython and extension modules as shared libraries."""
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 _LISTS = frozenset({"commands", "sources", "exclude", "include", "defines", "headers", "libraries"})
 _WORDS = frozenset({"archive", "header_root"})
 _TABLES = frozenset({"files", "modules"})
 _RECIPE = _LISTS | _WORDS | _TABLES
 _PIN = frozenset({"version", "file", "urls", "sha256", "size"})
-_CPYTHON = frozenset({"configure", "environment", "setup", "make", "modules", "leave_out", "symbols"})
+_CPYTHON = frozenset({"configure", "cross", "environment", "setup", "files", "make", "modules", "leave_out", "symbols"})
 _COMMON = frozenset({"licence", "licence_files", "needs", "tools"})
 
 
@@ -30,8 +35,8 @@ _COMMON = frozenset({"licence", "licence_files", "needs", "tools"})
 class Source:
     """One source archive and how it is built; the head comment of ``sources.toml`` explains each field.
 
-    ``recipe`` holds the remaining fields of its row as they stand there, ``arches`` what is added to it for
-    single processors.
+    ``recipe`` holds the remaining fields of its row as they stand there, ``special`` what is added to it for
+    single processors, C libraries and kinds, by their names.
     """
 
     name: str
@@ -43,40 +48,53 @@ class Source:
     tools: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
     recipe: Mapping[str, Any]
-    arches: Mapping[str, Mapping[str, Any]]
+    special: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def recipe_for(self, arch: str) -> dict[str, Any]:
-        """Return the recipe with what processor ``arch`` adds to it."""
+    def recipe_for(self, *words: str) -> dict[str, Any]:
+        """Return the recipe with what each of ``words`` (a processor, C library or kind) adds to it."""
         merged: dict[str, Any] = dict(self.recipe)
-        for key, value in self.arches.get(arch, {}).items():
-            old = merged.get(key)
-            if isinstance(value, list):
-                merged[key] = [*(old or []), *value]
-            elif isinstance(value, Mapping):
-                merged[key] = {**(old or {}), **value}
-            else:
-                merged[key] = value
+        for word in words:
+            for key, value in self.special.get(word, {}).items():
+                merged[key] = _joined(merged.get(key), value)
         return merged
+
+    def patches_for(self, kind: str) -> tuple[Patch, ...]:
+        """Return the patches that a build of ``kind`` takes."""
+        return tuple(patch for patch in self.patches if patch.only in {"", kind})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A target that can be built from source: ``kind`` is ``static``, ``words`` stand for ``{…}`` in commands."""
+    """One kind of build for one target. ``words`` stand for ``{…}`` in commands.
+
+    ``usual``: it is what the target's runtime is unless another kind is asked for.
+    """
 
     target: str
-    kind: str
+    kind: Kind
+    usual: bool
     triple: str
     words: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """All of ``sources.toml``. ``packages`` gives Debian's package of each host tool."""
+    """All of ``sources.toml``.
+
+    ``variants`` are those of each target by its name, the usual one first; ``packages`` gives Debian's package of each
+    host tool.
+    """
 
     cpython: Source
+    loader: Source | None
     libraries: Mapping[str, Source]
-    variants: Mapping[str, Variant]
+    variants: Mapping[str, tuple[Variant, ...]]
     packages: Mapping[str, str]
+
+    def variant(self, target: str, kind: Kind | None = None) -> Variant | None:
+        """Return the build of ``kind`` for a target (the usual one by default), or None where there is none."""
+        found = self.variants.get(target, ())
+        return next((variant for variant in found if kind in {None, variant.kind}), None)
 
     def order(self) -> list[Source]:
         """Return the libraries that CPython needs, each after those that it needs itself."""
@@ -101,29 +119,37 @@ def load(path: Path | None = None) -> Table:
     known = patches.load(file.parent / "patches", faults)
     rows = {name: ("library", row) for name, row in data.get("library", {}).items()}
     rows["cpython"] = ("cpython", data.get("cpython", {}))
+    if "loader" in data:
+        rows["musl"] = ("library", data["loader"])
     sources = {name: _source(name, kind, row, known, faults) for name, (kind, row) in rows.items()}
-    variants = {name: _variant(name, row, faults) for name, row in data.get("target", {}).items()}
+    variants = {name: _variants(name, row, faults) for name, row in data.get("target", {}).items()}
     found = {name: source for name, source in sources.items() if source is not None}
     packages = {str(tool): str(package) for tool, package in data.get("tools", {}).items()}
     faults += _loose_ends(found, set(rows), known, packages)
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise InputError(f"{file} cannot be used:\n{told}", do="complete it; its head comment explains the fields")
-    cpython = found.pop("cpython")
-    return Table(
-        cpython=cpython,
-        libraries=found,
-        variants={name: variant for name, variant in variants.items() if variant is not None},
-        packages=packages,
-    )
+    cpython, loader = found.pop("cpython"), found.pop("musl", None)
+    return Table(cpython=cpython, loader=loader, libraries=found, variants=variants, packages=packages)
+
+
+def _joined(old: object, new: object) -> object:
+    """Return a field of a recipe with what a special row adds to it: lists and tables grow, words are replaced."""
+    if isinstance(new, list):
+        return [*(old if isinstance(old, list) else []), *new]
+    if isinstance(new, Mapping):
+        return {**(old if isinstance(old, Mapping) else {}), **new}
+    return new
 
 
 def _source(name: str, kind: str, row: Mapping[str, Any], known: tuple[Patch, ...], faults: list[str]) -> Source | None:
     pin = pins.from_row(name, row, faults)
     missing = sorted({"version", "licence", "licence_files"} - row.keys())
-    allowed = _PIN | _COMMON | _RECIPE | {"arch"} if kind == "library" else _PIN | _COMMON | _CPYTHON
-    parts = [(name, row, allowed)]
-    parts += [(f"{name}.arch.{arch}", more, _RECIPE) for arch, more in row.get("arch", {}).items()]
+    recipe = _RECIPE if kind == "library" else _CPYTHON
+    special = row.get("for", {})
+    parts = [(name, row, _PIN | _COMMON | recipe | {"for"})]
+    parts += [(f"{name}.for.{word}", more, recipe) for word, more in special.items()]
+    faults += [f"{name}.for.{word}: no target has such a word" for word in sorted(special.keys() - _words())]
     for where, part, names in parts:
         extra = sorted(part.keys() - names)
         faults += [f"{where}: {', '.join(extra)} not known"] if extra else []
@@ -143,20 +169,30 @@ def _source(name: str, kind: str, row: Mapping[str, Any], known: tuple[Patch, ..
         needs=tuple(row.get("needs", ())),
         tools=tuple(row.get("tools", ())),
         patches=patches.select(known, name, row["version"], faults),
-        recipe={key: value for key, value in row.items() if key not in _PIN | _COMMON | {"arch"}},
-        arches=row.get("arch", {}),
+        recipe={key: value for key, value in row.items() if key not in _PIN | _COMMON | {"for"}},
+        special=special,
     )
 
 
-def _variant(name: str, row: Mapping[str, Any], faults: list[str]) -> Variant | None:
-    missing = sorted({"kind", "triple", "words"} - row.keys())
+def _words() -> set[str]:
+    """Return the words that a special row can be for."""
+    rows = targets.load().values()
+    return {word for target in rows for word in (target.arch, target.libc) if word} | set(_KINDS)
+
+
+def _variants(name: str, row: Mapping[str, Any], faults: list[str]) -> tuple[Variant, ...]:
+    missing = sorted(key for key in ("kinds", "triple", "words") if not row.get(key))
     if missing:
         faults.append(f"target {name}: {', '.join(missing)} missing")
-        return None
-    if row["kind"] != "static":
-        faults.append(f"target {name}: kind {row['kind']!r} is not known (static)")
-        return None
-    return Variant(target=name, kind=row["kind"], triple=row["triple"], words=row["words"])
+        return ()
+    kinds: Iterable[Any] = row["kinds"]
+    faults += [
+        f"target {name}: kind {kind!r} is not known ({', '.join(_KINDS)})" for kind in kinds if kind not in _KINDS
+    ]
+    return tuple(
+        Variant(target=name, kind=kind, usual=index == 0, triple=row["triple"], words=row["words"])
+        for index, kind in enumerate(kinds)
+    )
 
 
 def _loose_ends(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.images import archive, image
 from pypack.images.image import EPOCH, ImageBuilder
 from pypack.sources import patches, tools
-from pypack.sources.compiler import Compiler
+from pypack.sources.compiler import Compiler, link_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,9 +47,12 @@ class Workshop:
         """Run a program in the tree and return what it printed; ``env`` is added to the environment."""
         return self.context.run(command, cwd=cwd or self.tree, env={**self.env, **(env or {})})
 
-    def fill_in(self, text: str) -> str:
-        """Replace ``{jobs}``, ``{triple}`` and the target's words in a word of a command."""
-        words = {"jobs": str(self.jobs), "triple": self.params["triple"], **self.params["words"]}
+    def fill_in(self, text: str, **more: str) -> str:
+        """Replace ``{jobs}``, ``{triple}``, ``{build}`` and the target's words in a word of a command."""
+        triple = str(self.params["triple"])
+        # never equal to the target's, so that no script starts what it made; the processor is not looked at
+        build = f"{triple.split('-', 1)[0]}-build-linux-musl"
+        words = {"jobs": str(self.jobs), "triple": triple, "build": build, **self.params["words"], **more}
         for name, value in words.items():
             text = text.replace(f"{{{name}}}", value)
         return text
@@ -61,13 +65,14 @@ class Workshop:
 
 @contextmanager
 def opened(context: Context) -> Iterator[Workshop]:
-    """Unpack the archive (first input), the libraries (following inputs) and apply the patches (last inputs)."""
+    """Unpack the inputs: the archive, the libraries, with ``cross`` a Python to build with; the last are patches."""
     tools.check(context.params["host_tools"].value)
     with tempfile.TemporaryDirectory(prefix="pypack-source-") as name:
         root = Path(name).resolve()
         tree, deps = root / "tree", root / "deps"
         packed, *others = context.inputs
-        needs = others[: len(context.params["needs"])]
+        needs, others = _cut(others, len(context.params["needs"]))
+        pythons, others = _cut(others, 1 if context.params.get("cross") else 0)
         archive.extract(packed, root / "tree.tar", strip=1)
         image.unpack(root / "tree.tar", tree)
         (root / "tree.tar").unlink()
@@ -75,12 +80,31 @@ def opened(context: Context) -> Iterator[Workshop]:
             (deps / part).mkdir(parents=True)
         for need in needs:
             image.unpack(need, deps)
-        _patch(context, others[len(needs) :], tree)
+        _patch(context, others, tree)
         _same_time(tree)
-        static = context.params["kind"] == "static"
-        compiler = Compiler(target=context.params["zig_target"], root=root, deps=deps, static=static)
-        env = compiler.environment(compiler.install())
+        compiler = _compiler(context, root, deps)
+        tools_folder = compiler.install()
+        for python in pythons:
+            _build_python(python, root / "build", tools_folder / "build-python")
+        env = compiler.environment(tools_folder)
         yield Workshop(context=context, root=root, tree=tree, deps=deps, env=env)
+
+
+def _cut(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
+    return list(paths[:count]), list(paths[count:])
+
+
+def _compiler(context: Context, root: Path, deps: Path) -> Compiler:
+    target, build = context.params["zig_target"], context.params["build_zig"].value
+    return Compiler(target=target, build=build, root=root, deps=deps, link=link_flags(target, context.params["kind"]))
+
+
+def _build_python(image_file: Path, folder: Path, program: Path) -> None:
+    """Unpack what a Python needs to run, and make it a program of this build."""
+    image.unpack(image_file, folder, only=lambda member: member.path.startswith(("bin/", "lib/python")))
+    interpreter = next(iter(sorted(folder.glob("bin/python3.*"))))
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(str(interpreter))} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
 
 
 def _patch(context: Context, files: Sequence[Path], tree: Path) -> None:
