@@ -16,25 +16,26 @@ nox.options.error_on_external_run = True
 
 HERE = Path(__file__).parent
 EXAMPLES = ("hello", "greet", "fetch", "calc")
-STATIC_ONLY_PURE = {"calc"}  # numpy is native code; the static musl Python loads none
 RUN = {"hello": ["Ada"], "greet": ["--name", "Ada"], "fetch": ["--help"], "calc": []}
-SYSTEM = {  # command that is looked for: Debian package that has it
-    "make": "make", "perl": "perl", "tclsh": "tcl", "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace",
-    "qemu-aarch64-static": "qemu-user-static",
+BUILD = {"make": "make", "perl": "perl", "tclsh": "tcl"}  # what CPython from source takes: command, Debian's package
+SYSTEM = {  # what the tests take besides: command or file, Debian's package
+    **BUILD, "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace", "file": "file",
+    "llvm-objdump": "llvm", "qemu-aarch64-static": "qemu-user-static", "proot": "proot", "wine": "wine",
+    "/usr/lib/wine/wine64": "wine64", "osslsigncode": "osslsigncode",
+    "/usr/aarch64-linux-gnu/lib/libc.so.6": "libc6-arm64-cross",
+    "/usr/aarch64-linux-gnu/lib/libstdc++.so.6": "libstdc++6-arm64-cross",
 }  # fmt: skip
 
 
 @nox.session(python=False)
 def bundle(session: nox.Session) -> None:
-    """Build the examples for this machine, or for the targets named behind --, and run what can be run."""
-    if any("musl" in word or word == "all" for word in session.posargs):
-        _system_packages(session)
+    """Build the examples for this machine, or for the targets named behind --, and run what can be run (qemu, wine)."""
+    from_source = any(word in target for target in session.posargs for word in ("musl", "aarch64", "all"))
+    if from_source and sys.platform == "linux":
+        _system_packages(session, BUILD)
     python = _venv(session)
     for target in ",".join(session.posargs or ["host"]).split(","):
         for name in EXAMPLES:
-            if "musl" in target and name in STATIC_ONLY_PURE:
-                session.log(f"{name}: not for {target}, whose static Python loads no native packages")
-                continue
             session.run(python, "-m", "pypack", "build", f"examples/{name}", "--target", target)
             session.run(python, "tests/run_bundle.py", target, name, *RUN[name])
 
@@ -42,16 +43,24 @@ def bundle(session: nox.Session) -> None:
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """Run the unit tests and the real builds. What is named behind -- goes to pytest instead of all of it."""
-    _system_packages(session)
+    _system_packages(session, SYSTEM)
     python = _venv(session, "test")
-    chosen = session.posargs or ["tests/unit", "tests/launcher", "tests/cases", "tests/faults"]
+    chosen = session.posargs or ["tests/unit", "tests/launcher", "tests/cases", "tests/faults", "tests/targets"]
     session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
+
+
+@nox.session(python=False)
+def fixtures(session: nox.Session) -> None:
+    """Make, in the folder named behind --, runtimes that stand in for macOS's and arm64 Windows', and their pins."""
+    if len(session.posargs) != 1:
+        session.error("name a folder: nox -s fixtures -- DIR")
+    session.run(_venv(session, "test"), "-m", "tests.support.targets", "--out", session.posargs[0])
 
 
 @nox.session(python=False)
 def reproduce(session: nox.Session) -> None:
     """Build everything twice from empty caches in two folders and compare the bytes (15 minutes)."""
-    _system_packages(session)
+    _system_packages(session, BUILD)
     session.run(_venv(session), "tests/reproduce.py", *session.posargs)
 
 
@@ -86,13 +95,13 @@ def _venv(session: nox.Session, *groups: str) -> str:
     return str(python)
 
 
-def _system_packages(session: nox.Session) -> None:
-    """Install what the source builds and the tests call, where this may be done; else say what is missing."""
-    missing = sorted({package for command, package in SYSTEM.items() if not shutil.which(command)})
+def _system_packages(session: nox.Session, needs: dict[str, str]) -> None:
+    """Install what is called (by the source builds, by the tests), where this may be done; else say what is missing."""
+    missing = sorted({package for need, package in needs.items() if not (shutil.which(need) or Path(need).exists())})
     if not missing:
         return
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         session.run("apt-get", "update", "-q", external=True)
         session.run("apt-get", "install", "-y", "-q", "--no-install-recommends", *missing, external=True)
     else:
-        session.error(f"the tests need these packages of the system: {' '.join(missing)}")
+        session.error(f"install these packages of the system first (Debian's names): {' '.join(missing)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-from pypack import graph, targets
+from pypack import runner, targets
+from pypack.bundle import verify
 
 
 def main() -> int:
@@ -16,11 +16,15 @@ def main() -> int:
     chosen = targets.select([name], table)
     for target in chosen:
         bundle = Path("dist") / target.name / f"{program}{target.suffix}"
-        if not graph.starts_here(target):
-            print(f"NOT STARTED: {bundle} is for {target.name}, which this machine cannot run", flush=True)
+        found = runner.find(target)
+        if isinstance(found, runner.Missing):
+            faults = verify.faults(bundle)
+            print(f"NOT STARTED: {bundle}: {found.why}; {'; '.join(faults) or 'its structure is sound'}", flush=True)
+            if faults:
+                return 1
             continue
-        print(f"$ {bundle} {' '.join(arguments)}", flush=True)
-        code = subprocess.run([bundle.absolute(), *arguments], check=False).returncode
+        print(f"$ {bundle} {' '.join(arguments)}    # by {found.name}", flush=True)
+        code = found.run(bundle.absolute(), arguments)
         if code:
             return code
     return 0

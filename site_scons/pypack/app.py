@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pypack import bytecode
 from pypack.errors import InputError, StepError
 from pypack.images.image import ImageBuilder
+from pypack.macho import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +41,16 @@ class AppFile:
 
 
 def files(project: Project) -> list[AppFile]:
-    """Return the files that belong to the app, sorted. Hidden ones, caches, virtual environments and outputs do not."""
-    found = {**dict(_walk(project)), **dict(_included(project))}
+    """Return the files that belong to the app, sorted. Hidden ones, caches, virtual environments and outputs do not.
+
+    Nor does what bundles are signed with, by whatever name or link it is found.
+    """
+    private = {_same(path) for path in identity.private(project.sign)}
+    found = {
+        inside: path
+        for inside, path in (*_walk(project), *_included(project))
+        if not private or _same(path) not in private
+    }
     if not found:
         raise InputError(f"{project.root} holds no file that could be bundled", do="name the folder of a program")
     listed = [AppFile(inside=_below(project.under, inside), path=path) for inside, path in found.items()]
@@ -72,29 +81,40 @@ def digest(project: Project, memory: Path) -> str:
     return whole.hexdigest()
 
 
+def memory(project: Project, build: Path) -> Path:
+    """Return the file below ``build`` in which the hashes of a project's files are kept, for :func:`digest`."""
+    return build / "apps" / f"{hashlib.sha256(str(project.root).encode()).hexdigest()[:16]}.files.json"
+
+
 def run_app(context: Context) -> None:
     """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
 
-    Input: the kit (an interpreter of the same minor version). Params: ``project`` (not a JSON value in signatures: its
-    ``digest`` is), ``minor``, ``python``, ``sources``.
+    Input: the kit (an interpreter of the same minor version); without one nothing is compiled. Params:
+    ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``.
     """
     project: Project = context.params["project"].value
     with ImageBuilder("app", folder=context.product.parent) as builder:
         for each in files(project):
             builder.add_file(f"app/{each.inside}", each.path)
-        with bytecode.interpreter(context.inputs[0], context.params["python"]) as python:
-            minor, sources = context.params["minor"], context.params["sources"]
-            failed = bytecode.add_bytecode(builder, python, minor=minor, keep_sources=sources, below="app/")
-            if failed:
-                raise _syntax_errors(failed)
-            boot = Path(__file__).with_name("boot")
-            source = (boot / "boot.py").read_bytes()
-            (done,) = bytecode.compile_sources(python, [("<pypack>", source)])
-        if done.error:
-            raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
-        builder.add("boot.pyc", done.bytecode)
+        boot = Path(__file__).with_name("boot")
+        if context.inputs:
+            _compile(context, builder, (boot / "boot.py").read_bytes())
+        else:
+            builder.add("boot.py", (boot / "boot.py").read_bytes())
         builder.add("__main__.py", (boot / "zip_main.py").read_bytes())
         builder.write(context.product)
+
+
+def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
+    minor, sources = context.params["minor"], context.params["sources"]
+    with bytecode.interpreter(context.inputs[0], context.params["python"]) as python:
+        failed = bytecode.add_bytecode(builder, python, minor=minor, keep_sources=sources, below="app/")
+        if failed:
+            raise _syntax_errors(failed)
+        (done,) = bytecode.compile_sources(python, [("<pypack>", boot)])
+    if done.error:
+        raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
+    builder.add("boot.pyc", done.bytecode)
 
 
 def boot_digest() -> str:
@@ -148,6 +168,12 @@ def _included(project: Project) -> Iterator[tuple[str, Path]]:
         for path in sorted(project.root.glob(pattern)):
             if path.is_file():
                 yield path.relative_to(project.root).as_posix(), _checked(path)
+
+
+def _same(path: Path) -> tuple[int, int]:
+    """Return what is equal for two names of one file: links of either kind are seen through."""
+    info = path.stat()
+    return info.st_dev, info.st_ino
 
 
 def _is_output(path: Path, outputs: set[Path]) -> bool:

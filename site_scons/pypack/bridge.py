@@ -23,7 +23,7 @@ import SCons.Node.FS
 import SCons.Scanner
 import SCons.Script
 
-from pypack import folders, graph, hosts, planning, project, targets
+from pypack import folders, hosts, planning, project, targets
 from pypack.errors import PypackError
 from pypack.images.image import EPOCH
 from pypack.pipeline import Context, Hidden, Settings, Step
@@ -81,8 +81,10 @@ def py_bundle(
     """``env.PyBundle``: one bundle for each target, as a list of nodes below ``dist/``.
 
     ``app`` is the program's folder or script, ``entry`` where it begins, ``target`` a name, several with commas,
-    ``all`` or ``host``; ``out`` names the file to write (one target only). ``given``: python, runtime,
-    requirements, sources, profile, include, exclude, version, pins, as in ``[tool.pypack]``.
+    ``all`` or ``host``; ``out`` names the file to write (one target only). ``given`` are the
+    other settings of ``[tool.pypack]``, of the same kinds, and win over it: version, python, runtime, targets,
+    requirements, include, exclude, sources, profile, mode, pins, floors, console, icon, company, description,
+    copyright, sign. Paths (``requirements``, ``icon``) count from the SConscript's folder, ``#`` is the top.
     """
     try:
         return _bundles(env, name, app, entry, target, out, given)
@@ -93,8 +95,7 @@ def py_bundle(
 def _bundles(
     env: Base, name: str, app: str, entry: str, target: str, out: str, given: dict[str, Any]
 ) -> list[File]:  # fmt: skip
-    if given.get("requirements"):
-        given = {**given, "requirements": str(_path(env, given["requirements"]))}
+    given = given | {key: str(_path(env, given[key])) for key in ("requirements", "icon") if given.get(key)}
     found = project.load(_path(env, app) if app else None, entry=entry, name=name, **given)
     table = targets.load()
     chosen = targets.select([target] if target else found.targets, table)
@@ -103,11 +104,11 @@ def _bundles(
     inner = _inner(env)
     places = {each.name: _place_of(inner, out or _dist(inner, found.name, each)) for each in chosen}
     found = replace(found, outputs=_outputs(inner, places.values()))
-    plans = planning.plans(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
+    steps = planning.bundles(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
     nodes = []
-    for plan in plans:
-        nodes.append(_node(inner, graph.bundle(plan), place=places[plan.target.name]))
-        inner.Alias(plan.target.name, nodes[-1])
+    for each, step in zip(chosen, steps, strict=True):
+        nodes.append(_node(inner, step, place=places[each.name]))
+        inner.Alias(each.name, nodes[-1])
     return nodes
 
 

@@ -46,6 +46,12 @@ def cache_path(source: str, minor: str) -> str:
     return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{tag(minor)}.pyc")
 
 
+_FROZEN_SINCE_3_11 = (
+    "stat.py", "posixpath.py", "ntpath.py", "genericpath.py", "_collections_abc.py", "site.py", "_sitebuiltins.py",
+)  # fmt: skip
+"""What CPython imports from files at each start before 3.11."""
+
+
 def kit_members(layout: Layout) -> Iterable[str]:
     """Return the beginnings of the paths that an interpreter needs in order to start and compile."""
     stdlib = layout.stdlib
@@ -53,11 +59,13 @@ def kit_members(layout: Layout) -> Iterable[str]:
         layout.python,
         posixpath.dirname(layout.libpython) + "/lib" if "/" in layout.libpython else layout.libpython,
         f"{stdlib}/encodings/",
+        *(f"{stdlib}/{name}" for name in _FROZEN_SINCE_3_11),
         f"{stdlib}/os.py",
         f"{stdlib}/codecs.py",
         f"{stdlib}/io.py",
         f"{stdlib}/abc.py",
         f"{stdlib}/lib-dynload",
+        *(() if "/" in layout.libpython else ("vcruntime",)),  # Windows: what python3XX.dll itself needs
     )
 
 
@@ -89,6 +97,9 @@ def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optim
     One process and a fixed order keep the bytes the same: what an interpreter has seen
     before can change how it writes shared constants.
     """
+    pairs = list(sources)
+    if not pairs:
+        return
     worker = Path(__file__).with_name("boot") / "compiler.py"
     command = [str(python), "-I", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
     try:
@@ -96,21 +107,25 @@ def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optim
     except OSError as error:
         raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
     assert process.stdin and process.stdout and process.stderr
-    pairs = list(sources)
     feeder = threading.Thread(target=_feed, args=(process.stdin, pairs), daemon=True)
     feeder.start()
     with process:
-        for path, _ in pairs:
-            head = process.stdout.read(5)
-            if len(head) < 5:
-                told = process.stderr.read().decode("utf-8", "replace").strip()
-                raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
-            content = process.stdout.read(int.from_bytes(head[1:], "little"))
-            if head[0]:
-                yield Compiled(path=path, error=content.decode("utf-8", "replace"))
-            else:
-                yield Compiled(path=path, bytecode=content)
-        feeder.join()
+        try:
+            for path, _ in pairs:
+                head = process.stdout.read(5)
+                if len(head) < 5:
+                    told = process.stderr.read().decode("utf-8", "replace").strip()
+                    raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
+                content = process.stdout.read(int.from_bytes(head[1:], "little"))
+                if head[0]:
+                    yield Compiled(path=path, error=content.decode("utf-8", "replace"))
+                else:
+                    yield Compiled(path=path, bytecode=content)
+        except BaseException:
+            process.kill()  # else the feeder could wait for a reader that is gone
+            raise
+        finally:
+            feeder.join()  # before the pipe is closed, which two threads cannot do at once
 
 
 def run_compile(context: Context) -> None:
@@ -123,18 +138,24 @@ def run_compile(context: Context) -> None:
     image, kit = context.inputs[:2]
     with ImageBuilder("compiled", folder=context.product.parent) as builder:
         builder.add_image(image)
-        with interpreter(kit, context.params["python"]) as python:
-            failed = add_bytecode(
-                builder,
-                python,
-                minor=context.params["minor"],
-                keep_sources=context.params["sources"],
-                optimize=context.params["optimize"],
-                below=context.params["below"],
-            )
-        for fault in failed:
-            context.note(f"not compiled: {fault.error}")
+        compile_image(context, builder, kit, below=context.params["below"])
         builder.write(context.product)
+
+
+def compile_image(context: Context, builder: ImageBuilder, kit: Path, *, below: str) -> None:
+    """Add bytecode to a step's image, as its params say; what does not compile is noted and stays as it is."""
+    params = context.params
+    with interpreter(kit, params["python"]) as python:
+        failed = add_bytecode(
+            builder,
+            python,
+            minor=params["minor"],
+            keep_sources=params["sources"],
+            optimize=params["optimize"],
+            below=below,
+        )
+    for fault in failed:
+        context.note(f"not compiled: {fault.error}")
 
 
 def add_bytecode(

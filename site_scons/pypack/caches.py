@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def show() -> int:
     for path in _places():
         sizes = [each.stat().st_size for each in _files(path)]
         print(f"  {path.name:<10} {sum(sizes) / 1e6:>10.1f} MB in {len(sizes)} files")
+    if folders.wine().is_dir():
+        print(f"  {'wine':<10} {sum(each.stat().st_size for each in _files(folders.wine())) / 1e6:>10.1f} MB")
     return 0
 
 
@@ -37,8 +40,22 @@ def prune(days: int) -> int:
             if max(info.st_atime, info.st_mtime, info.st_ctime) < oldest:
                 freed += info.st_size
                 each.unlink(missing_ok=True)
+    freed += _prune_wine(oldest)
     print(f"removed {freed / 1e6:.1f} MB")
     return 0
+
+
+def _prune_wine(oldest: float) -> int:
+    """Remove the folder of wine as a whole if nothing in it was changed since; return how many bytes that were.
+
+    A running wine keeps its registry there, and writes it when it ends.
+    """
+    registry = folders.wine() / "system.reg"
+    if not registry.is_file() or registry.stat().st_mtime >= oldest:
+        return 0
+    size = sum(each.stat().st_size for each in _files(folders.wine()))
+    shutil.rmtree(folders.wine(), ignore_errors=True)
+    return size
 
 
 def _places() -> list[Path]:
@@ -48,5 +65,7 @@ def _places() -> list[Path]:
 
 def _files(path: Path) -> Iterator[Path]:
     return (
-        (each for each in path.rglob("*") if each.is_file() and each.suffix != ".lock") if path.is_dir() else iter(())
+        (each for each in path.rglob("*") if not each.is_symlink() and each.is_file() and each.suffix != ".lock")
+        if path.is_dir()
+        else iter(())
     )

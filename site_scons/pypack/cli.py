@@ -13,11 +13,16 @@ from pypack.errors import InputError, PypackError, near
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pypack.project import Project
+    from pypack.targets import Target
+
 _EXAMPLES = """\
 examples:
   pypack build myapp/                           a folder with __main__.py, for this machine
   pypack build --entry tool.py -o dist/tool     one script
   pypack build --entry myapp/ -r requirements.txt --target linux-musl-x86_64
+  pypack run examples/greet -- --name Ada       build and start
+  pypack run examples/greet --target windows-x86_64 -- --name Ada   the same, by wine
   pypack inspect dist/linux-musl-x86_64/myapp   what is in a bundle
   pypack targets                                what can be built for
 """
@@ -26,12 +31,32 @@ examples:
   pypack build myapp/
   pypack build --entry myapp/ -r requirements.txt -o dist/myapp --python 3.13
   pypack build --entry pkg.cli:main --target host,linux-musl-x86_64
+  pypack build myapp/ --target all -j4                      Linux, macOS and Windows in one call
+  pypack build myapp/ --target windows-x86_64 --runtime embed
+
+Icon, console or window, signing and the oldest systems to run on are settings of the
+program: [tool.pypack] in its pyproject.toml, see docs/settings.md.
+"""
+
+
+_RUN_EXAMPLES = """\
+examples:
+  pypack run examples/greet -- --name Ada
+  pypack run examples/greet --target windows-x86_64 -- --name Ada      by wine
+  pypack run examples/greet --target linux-musl-aarch64 -- --name Ada  by qemu
+
+What follows -- is given to the program; its exit code is the command's.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 done, 1 build failed, 2 bad input, 3 not to be fetched."""
-    options, unknown = _parser().parse_known_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    cut = words.index("--") if "--" in words else len(words)
+    options, unknown = _parser().parse_known_args(words[:cut])
+    options.arguments = words[cut + 1 :]  # of the program that "run" starts
+    if options.arguments and options.run is not _run:
+        _refuse(options.parser, ["--", *options.arguments])
     if unknown:
         _refuse(options.parser, unknown)
     try:
@@ -52,6 +77,8 @@ def _complain(text: str) -> None:
 
 def _refuse(parser: argparse.ArgumentParser, words: list[str]) -> None:
     """End with the options that are close to what was typed."""
+    if parser.prog.endswith(" run") and not any(word.startswith("-") for word in words):
+        parser.error(f"not understood: {' '.join(words)}; what is for the program stands behind --")
     known = [word for word in parser.format_help().replace(",", " ").split() if word.startswith("-")]
     hints = [near(word.split("=", maxsplit=1)[0], dict.fromkeys(known)) for word in words if word.startswith("-")]
     parser.error(f"not understood: {' '.join(words)}{''.join(hints)}")
@@ -66,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="build bundles", epilog=_BUILD_EXAMPLES, formatter_class=raw))
+    _add_run(commands.add_parser("run", help="build a bundle and start it", epilog=_RUN_EXAMPLES, formatter_class=raw))
     targets = commands.add_parser("targets", help="list the targets")
     targets.set_defaults(run=_targets, parser=targets)
     inspect = commands.add_parser("inspect", help="show what is in a bundle, and check it")
@@ -92,7 +120,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     add("-r", "--requirements", default="", metavar="FILE", help="requirements file of the program")
     add("--python", default="", metavar="V", help="version of CPython, e.g. 3.13")
     add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
-    add("--runtime", default="", metavar="R", help="auto, pbs, source, host, or a path or address of a runtime")
+    add("--runtime", default="", metavar="R", help="auto, pbs, source, embed, host, or a path or address of a runtime")
     add("--mode", default="", metavar="M", help="onefile")
     add("--profile", default="", choices=("", "dev", "release"), help="dev packs fast, release packs small")
     add("--no-sources", action="store_true", help="leave .py files out; tracebacks then show no lines")
@@ -103,16 +131,48 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     build.set_defaults(run=_build, parser=build)
 
 
-def _build(options: argparse.Namespace) -> int:
-    """Check the input, then run the same SCons graph as ``scons`` does, in this process."""
-    from pypack import folders, project, targets
+def _add_run(run: argparse.ArgumentParser) -> None:
+    _add_build(run)
+    run.set_defaults(run=_run, parser=run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Build for one target and start the result there, or by an emulator."""
+    from pypack import runner
+
+    found, chosen = _asked_for(options)
+    if len(chosen) > 1:
+        raise InputError("only one target can be started at a time", do="name one with --target")
+    target = chosen[0]
+    by = runner.checked(target)
+    code = _build(options)
+    if code:
+        return code
+    place = Path(options.output) if options.output else Path("dist") / target.name / f"{found.name}{target.suffix}"
+    return runner.start(place, by, options.arguments, say=lambda text: print(text, file=sys.stderr, flush=True))
+
+
+def _asked_for(options: argparse.Namespace) -> tuple[Project, list[Target]]:
+    """Read the project and its targets, so that bad input is one error before SCons starts."""
+    from pypack import project, targets
 
     app = Path(options.dir) if options.dir else None
-    requirements = str(Path(options.requirements).absolute()) if options.requirements else ""
     found = project.load(
-        app, entry=options.entry, name=options.name, mode=options.mode, requirements=requirements
-    )  # fmt: skip
-    chosen = targets.select([options.target] if options.target else found.targets, targets.load())
+        app, entry=options.entry, name=options.name, mode=options.mode, requirements=_requirements(options)
+    )
+    return found, targets.select([options.target] if options.target else found.targets, targets.load())
+
+
+def _requirements(options: argparse.Namespace) -> str:
+    return str(Path(options.requirements).absolute()) if options.requirements else ""
+
+
+def _build(options: argparse.Namespace) -> int:
+    """Check the input, then run the same SCons graph as ``scons`` does, in this process."""
+    from pypack import folders
+
+    found, chosen = _asked_for(options)
+    requirements = _requirements(options)
     if options.output and len(chosen) > 1:
         raise InputError("-o names one file, but there are several targets", do="leave -o out: dist/<target>/<name>")
     if options.output and Path(options.output).is_dir():
@@ -140,7 +200,8 @@ def _targets(options: argparse.Namespace) -> int:
 
     for target in targets.load().values():
         here = "  (this machine)" if target.name == hosts.target_name() else ""
-        print(f"{target.name:<20} {target.container:<6} runtimes: {', '.join(target.providers)}{here}")
+        made = f"joins {' and '.join(target.of)}" if target.of else f"runtimes: {', '.join(target.providers)}"
+        print(f"{target.name:<20} {target.container:<6} {made}{here}")
     return 0
 
 

@@ -46,6 +46,11 @@ def zig_cache() -> Path:
     return Path(named).absolute() if named else cache_root() / "zig"
 
 
+def wine() -> Path:
+    """Return the folder in which wine keeps the Windows machine that foreign bundles are started on."""
+    return cache_root() / "wine"
+
+
 def data(name: str) -> Path:
     """Return the folder ``runtimes`` or ``stubs``: inside the wheel, else of the checkout."""
     package = Path(__file__).resolve().parent

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pypack import app, bytecode, fetch, hosts, stub
+from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
-from pypack.packages import lock, wheels
+from pypack.macho import identity
+from pypack.packages import lock, tags, wheels
 from pypack.pipeline import Hidden, Step
+from pypack.windows import resources
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pypack.pins import Pin
     from pypack.project import Project
     from pypack.providers.base import Runtime
     from pypack.targets import Target
@@ -24,13 +26,18 @@ OPTIONS = ("-I", "-S", "-B")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that one bundle is made from. ``build`` is the folder of products, on the disk."""
+    """All that one bundle is made from.
+
+    ``files`` is the digest of the app's files, ``build`` the folder of products, on the disk. ``kit`` makes the image
+    that compiles Python for the runtime's minor version; without one, sources are bundled as they are.
+    """
 
     project: Project
     target: Target
     runtime: Runtime
+    files: str
     build: Path
-    kit: Step
+    kit: Step | None
     offline: bool = False
 
     @property
@@ -38,35 +45,85 @@ class Plan:
         """Folder below ``build/`` for what is made of the project for this target."""
         return f"apps/{self.project.name}/{self.target.name}"
 
+    @property
+    def sources(self) -> bool:
+        """Whether .py files are bundled."""
+        return self.project.sources or self.kit is None
+
 
 def bundle(plan: Plan) -> Step:
-    """Return the last step: the finished bundle."""
+    """Return the last step: the finished bundle, signed where an identity for it is configured."""
+    made = _bundle(plan)
+    sign = _sign(plan)
+    if sign is None:
+        return made
+    product = f"{plan.place}/signed/{plan.project.name}"
+    return identity.sign_bundle_step(product, made, sign, identifier=writer.identifier(plan.project.name))
+
+
+def _sign(plan: Plan) -> identity.Sign | None:
+    return plan.project.sign if plan.target.container == "macho" else None
+
+
+def _signed(plan: Plan, kind: str, image: Step) -> Step:
+    """Return ``image`` with all native code in it signed: Apple's notary looks into all that a program brings."""
+    sign = _sign(plan)
+    return identity.sign_image_step(f"{plan.place}/{kind}.signed.tar", image, sign) if sign else image
+
+
+def _bundle(plan: Plan) -> Step:
     project, target, runtime = plan.project, plan.target, plan.runtime
     at = target.layout.at(runtime.minor)
-    inputs: list[Step] = [stub.steps(target), app_image(plan), *_layer(plan, "runtime", compiled_runtime(plan))]
+    inputs: list[Step] = [
+        _stub(plan),
+        _signed(plan, "app", app_image(plan)),
+        *_layer(plan, "runtime", compiled_runtime(plan)),
+    ]
     if project.requirements is not None:
-        inputs += _layer(plan, "deps", compiled_deps(plan))
+        inputs += _layer(plan, "deps", deps(plan))
     return Step(
         product=f"{plan.place}/{project.name}{target.suffix}",
         action="bundle",
-        version=1,
+        version=2,
         run=writer.run_bundle,
         inputs=tuple(inputs),
         params={
             "name": project.name,
             "version": project.version,
             "target": target.name,
+            "container": target.container,
             "mode": project.mode,
             "launch": target.launch,
             "python": at.python,
+            "libpython": at.libpython if target.launch == "embed" else "",
+            "loader": runtime.loader,
             "site": at.site_packages,
             "options": list(OPTIONS),
             "entry": asdict(project.entry),
-            "sources": project.sources,
+            "sources": plan.sources,
             "runtime": {"provider": runtime.provider, "version": runtime.version, "static": runtime.static},
+            "compiler": _by(plan.kit),
             "pins": [{"file": pin.file, "sha256": pin.sha256} for pin in runtime.pins],
             "tools": manifest.tool_versions(),
         },
+        cached=False,
+    )
+
+
+def _stub(plan: Plan) -> Step:
+    subsystem: stub.Subsystem = "console" if plan.project.console else "gui"
+    return stub.steps(plan.target, subsystem=subsystem, resources=resources.step(plan.project, plan.target))
+
+
+def join(project: Project, target: Target, parts: list[Step]) -> Step:
+    """Return the step that joins the bundles of several processors in one file."""
+    return Step(
+        product=f"apps/{project.name}/{target.name}/{project.name}{target.suffix}",
+        action="join",
+        version=1,
+        run=writer.run_join,
+        inputs=tuple(parts),
+        params={"name": project.name, "target": target.name},
         cached=False,
     )
 
@@ -84,104 +141,134 @@ def kit(target: Target, runtime: Runtime) -> Step:
     )
 
 
-def starts_here(target: Target) -> bool:
-    """Say whether a bundle for ``target`` can be started on this host without help."""
-    return target.system == hosts.system() and target.arch == hosts.arch() and target.libc in {hosts.libc(), "musl"}
-
-
 def can_compile(target: Target, runtime: Runtime) -> bool:
     """Say whether ``runtime`` itself can be started on this host: a shared musl one needs musl's loader."""
-    return starts_here(target) and (target.libc == hosts.libc() or runtime.static)
+    return targets.starts_here(target) and (target.libc == hosts.libc() or runtime.static)
 
 
 def compiled_runtime(plan: Plan) -> Step:
     """Return the step that adds bytecode to the runtime image."""
-    at = plan.target.layout.at(plan.runtime.minor)
-    return _compile(plan, plan.runtime.image, f"{plan.runtime.place}/compiled", below=f"{at.stdlib}/")
+    at, runtime = plan.target.layout.at(plan.runtime.minor), plan.runtime
+    if plan.kit is None:
+        return runtime.image
+    # compiled by a kit of another origin it is another image
+    own = "" if plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{_by(plan.kit)}"
+    return Step(
+        product=f"{runtime.place}/compiled{own}{'' if plan.sources else '-nosource'}.tar",
+        action="compile",
+        version=1,
+        run=bytecode.run_compile,
+        inputs=(runtime.image, plan.kit),
+        params={**_compiler(plan), "below": f"{at.stdlib}/"},
+    )
 
 
-def compiled_deps(plan: Plan) -> Step:
-    """Return the steps from requirements to an image of packages with bytecode."""
-    project, target, runtime = plan.project, plan.target, plan.runtime
+def resolve(project: Project, target: Target, version: str, build: Path) -> Step:
+    """Return the step that locks a project's requirements for one target and one version of CPython.
+
+    For musl the lock also decides which Python is taken, so it may have been made already when the graph was: the step
+    then hands that one on, and an older one of the build cache is of no use.
+    """
     assert project.requirements is not None  # the caller asks only then
     files = lock.requirement_files(project.requirements)
     settings = {
         "target": target.name,
-        "platform": target.uv,
-        "python": runtime.version,
+        "platform": tags.uv_platform(target),
+        "environment": tags.uv_environment(target),
+        "python": version,
         "uv": manifest.version("uv"),
         "index": lock.index_fingerprint(project.requirements.parent),
     }
-    stamp = lock.stamp(settings, files)
-    resolve = Step(
-        product=f"{plan.place}/pylock.toml",
+    place = f"apps/{project.name}/{target.name}"
+    planned = build / place / "planned.pylock.toml"
+    return Step(
+        product=f"{place}/pylock.toml",
         action="resolve",
         version=1,
         run=lock.run_resolve,
         inputs=tuple(files),
-        params={**settings, "stamp": stamp},
+        params={**settings, "stamp": lock.stamp(settings, files), "planned": Hidden(planned)},
+        cached=target.libc != "musl",
     )
 
+
+def deps(plan: Plan) -> Step:
+    """Return the steps from requirements to an image of packages: each wheel is unpacked and compiled by itself.
+
+    Targets whose bytecode is made by the same kit share what is made of a wheel.
+    """
+    project, target, runtime = plan.project, plan.target, plan.runtime
+    assert project.requirements is not None  # the caller asks only then
+    locked, base = resolve(project, target, runtime.version, plan.build), project.requirements.parent
+
     def wheel_steps(path: Path) -> tuple[Step, ...]:
-        table, base = lock.read(path, stamp=stamp), files[0].parent
+        table = lock.read(path, stamp=locked.params["stamp"])
         chosen = lock.choose_wheels(table, target, runtime.minor, static=runtime.static, base=base)
         if plan.offline:
             lock.check_offline(chosen)
-        return tuple(fetch.step(wheel.pin) for wheel in chosen)
+        return tuple(_wheel(plan, wheel.pin) for wheel in chosen)
 
-    deps = Step(
-        product=f"{plan.place}/deps.tar", action="deps", version=1, run=wheels.run_deps, inputs=(resolve,),
+    return Step(
+        product=f"{plan.place}/deps{'' if plan.sources else '-nosource'}.tar",
+        action="deps",
+        version=2,
+        run=wheels.run_deps,
+        inputs=(locked,),
+        params={"target": Hidden(target)},
         expand=wheel_steps,
-    )  # fmt: skip
-    return _compile(plan, deps, f"{plan.place}/deps.compiled", below=f"{wheels.SITE}/")
+    )
 
 
 def app_image(plan: Plan) -> Step:
     """Return the step of the app's own image; targets that share an interpreter to compile with share it."""
-    project, minor = plan.project, plan.runtime.minor
-    app.check_entry(project)
-    compiler = plan.kit.product.removesuffix("/kit.tar").replace("/", "-").replace("runtime", "app", 1)
-    memory = plan.build / "apps" / f"{hashlib.sha256(str(project.root).encode()).hexdigest()[:16]}.files.json"
+    project = plan.project
     return Step(
-        product=f"apps/{project.name}/{compiler}{'' if project.sources else '-nosource'}.tar",
+        product=f"apps/{project.name}/app-{_by(plan.kit)}{'' if plan.sources else '-nosource'}.tar",
         action="app",
-        version=1,
+        version=2,
         run=app.run_app,
-        inputs=(plan.kit,),
+        inputs=(plan.kit,) if plan.kit else (),
         params={
+            **_compiler(plan),
             "project": Hidden(project),
-            "files": app.digest(project, memory),
+            "files": plan.files,
             "boot": app.boot_digest(),
-            "minor": minor,
-            "python": plan.kit.params["members"][0],
-            "sources": project.sources,
         },
     )
 
 
-def _compile(plan: Plan, image: Step, product: str, *, below: str) -> Step:
-    sources = plan.project.sources
+def _wheel(plan: Plan, pin: Pin) -> Step:
+    by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
     return Step(
-        product=f"{product}{'' if sources else '-nosource'}.tar",
-        action="compile",
+        product=f"wheels/{pin.sha256[:16]}/{by}/{pin.file.removesuffix('.whl')}.tar",
+        action="wheel",
         version=1,
-        run=bytecode.run_compile,
-        inputs=(image, plan.kit),
-        params={
-            "minor": plan.runtime.minor,
-            "python": plan.kit.params["members"][0],
-            "sources": sources,
-            "optimize": 0,
-            "below": below,
-        },
+        run=wheels.run_wheel,
+        inputs=(fetch.step(pin), plan.kit) if plan.kit else (fetch.step(pin),),
+        params=_compiler(plan),
     )
+
+
+def _by(kit: Step | None) -> str:
+    """Return a word for the interpreter that compiles, for the names of products."""
+    return kit.product.removesuffix("/kit.tar").removeprefix("runtime/").replace("/", "-") if kit else "plain"
+
+
+def _compiler(plan: Plan) -> dict[str, Any]:
+    """Return the parameters of a step that compiles; ``python`` is ``""`` where nothing can."""
+    python = plan.kit.params["members"][0] if plan.kit else ""
+    minor = plan.runtime.minor if plan.kit else ""  # what is not compiled serves every version
+    return {"minor": minor, "python": python, "sources": plan.sources, "optimize": 0}
 
 
 def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
     """Return the layer of ``image`` and its facts."""
+    image = _signed(plan, kind, image)
     stem = image.product.removesuffix(".tar")
     at = plan.target.layout.at(plan.runtime.minor)
     sentinels = [at.python, f"{at.stdlib}/encodings/__init__.py|{at.stdlib}/encodings/__init__.pyc"]
+    sentinels += [at.libpython] if plan.target.launch == "embed" else []
+    sentinels += [plan.runtime.loader] if plan.runtime.loader else []
     profile = plan.project.profile
     return [
         Step(
@@ -195,9 +282,13 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
         Step(
             product=f"{stem}.facts.json",
             action="facts",
-            version=2,
+            version=4,
             run=facts.run_facts,
             inputs=(image,),
-            params={"sentinels": sentinels if kind == "runtime" else []},
+            params={
+                "sentinels": sentinels if kind == "runtime" else [],
+                "container": plan.target.container,
+                "arch": plan.target.arch,
+            },
         ),
     ]

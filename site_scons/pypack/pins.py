@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 USER_FILE = "PYPACK_PINS"
-PROVIDERS = ("pbs",)
+PROVIDERS = ("pbs", "embed")
 """The providers whose runtimes are pinned archives."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 _MINOR = re.compile(r"\d+\.\d+")
-_ROW = {"target", "version", "provider", "url", "urls", "sha256", "size", "file"}
+_ROW = {"target", "version", "provider", "url", "urls", "sha256", "size", "file", "inside"}
 _REQUIRED = ("target", "version")
 
 
@@ -47,7 +47,11 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimePin:
-    """An archive that holds CPython ``version`` (in full) for ``target``, in the shape of ``provider``'s archives."""
+    """An archive that holds CPython ``version`` (in full) for ``target``, in the shape of ``provider``'s archives.
+
+    ``inside`` is where in the archive that shape begins, for provider ``embed``: archives, each in the one before, and
+    then a folder; empty where it begins at the archive's root.
+    """
 
     target: str
     version: str
@@ -55,6 +59,7 @@ class RuntimePin:
     provider: str = "pbs"
     own: bool = False
     """True for a pin that the user gave."""
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +123,7 @@ def ours(provider: str, targets: Iterable[str]) -> Table:
     """Read ``runtimes/pins/<provider>.toml``; ``targets`` are the names that a row may have."""
     file = folders.data("runtimes") / "pins" / f"{provider}.toml"
     table, faults = _read(file), list[str]()
-    found = _rows(table.get("pins", []), list(targets), faults, base=file.parent)
+    found = _rows(table.get("pins", []), list(targets), faults, base=file.parent, usual=provider)
     default = str(table.get("default", ""))
     if not _MINOR.fullmatch(default):
         faults.append(f"default must be a minor version such as 3.13, is {default!r}")
@@ -177,7 +182,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _rows(
-    rows: object, targets: list[str], faults: list[str], *, base: Path, own: bool = False
+    rows: object, targets: list[str], faults: list[str], *, base: Path, own: bool = False, usual: str = "pbs"
 ) -> tuple[RuntimePin, ...]:
     if isinstance(rows, dict):
         named = list(rows.items())
@@ -188,7 +193,7 @@ def _rows(
         return ()
     found: dict[tuple[str, str, str], RuntimePin] = {}
     for where, row in named:
-        pin = _runtime_pin(where, row, targets, faults, base)
+        pin = _runtime_pin(where, row, targets, faults, base, usual)
         if pin is None:
             continue
         if _key(pin) in found:
@@ -197,7 +202,9 @@ def _rows(
     return tuple(found.values())
 
 
-def _runtime_pin(where: str, row: object, targets: list[str], faults: list[str], base: Path) -> RuntimePin | None:
+def _runtime_pin(
+    where: str, row: object, targets: list[str], faults: list[str], base: Path, usual: str
+) -> RuntimePin | None:
     if not isinstance(row, dict):
         faults.append(f"{where}: must be a table, is {row!r}")
         return None
@@ -212,11 +219,16 @@ def _runtime_pin(where: str, row: object, targets: list[str], faults: list[str],
         faults.append(f"{label}: version must be a full one such as 3.13.5, is {version!r}")
     if provider and provider not in PROVIDERS:
         faults.append(f"{label}: provider must be one of {', '.join(PROVIDERS)}, is {provider!r}")
+    inside = row.get("inside", [])
+    if not isinstance(inside, list) or not all(isinstance(each, str) and each for each in inside):
+        faults.append(f"{label}: inside must be a list of paths, is {inside!r}")
+    elif inside and (provider or usual) != "embed":
+        faults.append(f"{label}: inside is for the provider embed only")
     pin = from_row(label, row, faults)
     if pin is None or len(faults) != before:
         return None
     pin = replace(pin, urls=tuple(_based(url, base) for url in pin.urls), hint="choose another runtime: --runtime host")
-    return RuntimePin(target=target, version=version, pin=pin, provider=provider or "pbs")
+    return RuntimePin(target=target, version=version, pin=pin, provider=provider or usual, inside=tuple(inside))
 
 
 def _based(url: str, base: Path) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import graph
-from pypack.errors import InputError
-from pypack.providers import choose
+from pypack import app, graph, imports
+from pypack.packages import lock
+from pypack.pipeline import Context
+from pypack.providers import choose, kits
 from pypack.providers.base import Request
+from pypack.targets import load, raised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pypack.pipeline import Settings, Step
     from pypack.project import Project
@@ -19,39 +21,60 @@ if TYPE_CHECKING:
     from pypack.targets import Target
 
 
-def plans(project: Project, targets: Sequence[Target], *, build: Path, settings: Settings) -> list[graph.Plan]:
-    """Choose a runtime for each target, and the interpreter that compiles for it.
-
-    A runtime that starts on this host compiles for itself, so that its bundle does not depend on which other targets
-    are asked for; the others borrow one of the same version, or at least of the same minor version.
-    """
+def bundles(project: Project, targets: Sequence[Target], *, build: Path, settings: Settings) -> list[Step]:
+    """Return the last step for each target."""
     for note in project.notes:
         settings.say(f"  {note}")
-    chosen = [(target, runtime(project, target, build=build, settings=settings)) for target in targets]
-    own = [(found, graph.kit(target, found)) for target, found in chosen if graph.can_compile(target, found)]
-    return [
-        graph.Plan(
-            project=project,
-            target=target,
-            runtime=found,
-            build=build,
-            kit=_compiler(target, found, own),
-            offline=settings.offline,
-        )
-        for target, found in chosen
-    ]
+    app.check_entry(project)
+    files = app.digest(project, app.memory(project, build))
+    return [_bundle(project, target, files, build, settings) for target in targets]
 
 
-def _compiler(target: Target, found: Runtime, own: list[tuple[Runtime, Step]]) -> Step:
-    for fits in (lambda other: other is found, lambda other: other.version == found.version,
-                 lambda other: other.minor == found.minor):  # fmt: skip
-        kit = next((kit for other, kit in own if fits(other)), None)
-        if kit is not None:
-            return kit
-    raise InputError(
-        f"nothing here can compile for {target.name}: that takes a Python {found.minor} that starts here",
-        do="build for this host's own target in the same call: target=host,…",
+def _bundle(project: Project, target: Target, files: str, build: Path, settings: Settings) -> Step:
+    if target.of:
+        parts = [_bundle(project, load()[part], files, build, settings) for part in target.of]
+        return graph.join(project, target, parts)
+    return graph.bundle(plan(project, target, files=files, build=build, settings=settings))
+
+
+def plan(project: Project, target: Target, *, files: str, build: Path, settings: Settings) -> graph.Plan:
+    """Choose a runtime for one target, and the interpreter that compiles for it. ``files`` is the app's digest."""
+    target = raised(target, project.floors)
+    found = runtime(project, target, build=build, settings=settings)
+    memory = app.memory(project, build).with_suffix(".imports.json")
+    if lacking := imports.lacking(project, found, files=files, memory=memory):
+        settings.say(f"  warning: the program imports {', '.join(lacking)}, and this Python comes without")
+    return graph.Plan(
+        project=project,
+        target=target,
+        runtime=found,
+        files=files,
+        build=build,
+        kit=_kit(project, target, found, build, settings),
+        offline=settings.offline,
     )
+
+
+def _kit(project: Project, target: Target, found: Runtime, build: Path, settings: Settings) -> Step | None:
+    """Return what compiles for a target: its own runtime where that starts here, else another that does.
+
+    It never depends on which other targets are asked for, so that a bundle's bytes do not either.
+    """
+    if graph.can_compile(target, found):
+        return graph.kit(target, found)
+    record = build / "runtime" / "compilers.json"
+    if settings.upgrade:
+        record.unlink(missing_ok=True)
+    other = kits.compiler(
+        found.version, settings=settings, record=record, user_pins=list(project.pins), base=project.folder
+    )
+    if other is None:
+        settings.say(
+            f"  note: nothing here compiles for Python {found.minor}: the bundle for {target.name} holds sources "
+            "only, and Python compiles them at every start"
+        )
+        return None
+    return graph.kit(*other)
 
 
 def runtime(project: Project, target: Target, *, build: Path, settings: Settings) -> Runtime:
@@ -59,14 +82,42 @@ def runtime(project: Project, target: Target, *, build: Path, settings: Settings
     record = build / "runtime" / target.name / "choice.json"
     if settings.upgrade:
         record.unlink(missing_ok=True)
-    found = choose.choose(
-        Request(target=target, version=project.python),
-        project.runtime,
-        settings=settings,
-        record=record,
-        user_pins=list(project.pins),
-        base=project.folder,
-    )
+
+    def chosen(*, native: bool) -> Runtime:
+        return choose.choose(
+            Request(target=target, version=project.python, native=native),
+            project.runtime,
+            settings=settings,
+            record=record,
+            user_pins=list(project.pins),
+            base=project.folder,
+        )
+
+    found = chosen(native=False)
+    if found.static and _needs_native(project, target, found, build, settings):
+        found = chosen(native=True)
     for note in found.notes:
         settings.say(f"  note: {note}")
     return found
+
+
+def _needs_native(project: Project, target: Target, found: Runtime, build: Path, settings: Settings) -> bool:
+    """Say whether the project's packages contain native code that a static Python cannot load.
+
+    Only a lock tells; where there is none yet, or a new one is wanted, it is made now, and the build takes it over.
+    """
+    if project.requirements is None:
+        return False
+    step = graph.resolve(project, target, found.version, build)
+    path: Path = build / step.product
+    stamp, planned = step.params["stamp"], step.params["planned"].value
+    if settings.upgrade or not lock.is_current(path, stamp):
+        path = planned
+    if settings.upgrade or not lock.is_current(path, stamp):
+        planned.unlink(missing_ok=True)
+        planned.parent.mkdir(parents=True, exist_ok=True)
+        part = planned.with_name(f"{planned.name}.part")
+        files = tuple(each for each in step.inputs if isinstance(each, Path))
+        step.run(Context(product=part, inputs=files, extra=(), params=step.params, settings=settings))
+        part.replace(planned)
+    return lock.needs_native(lock.read(path), target, found.minor)

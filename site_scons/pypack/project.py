@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pypack import targets
 from pypack.errors import InputError, near
+from pypack.macho import identity
 
 _READ = "docs/settings.md"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
@@ -38,7 +40,9 @@ class Project:
 
     ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths. Relative
     paths of the settings count from ``folder``. ``outputs`` are files and folders that builds write: they are never
-    part of the app. ``notes`` is what the person who builds should know.
+    part of the app. ``notes`` is what the person who builds should know. ``console``, ``icon`` (a path), ``company``,
+    ``description`` and ``copyright`` are for Windows: ``console`` False makes a program that opens no console.
+    ``sign`` is who signs on macOS, None for nobody (ad hoc).
     """
 
     name: str
@@ -57,6 +61,13 @@ class Project:
     sources: bool = True
     profile: str = "release"
     mode: str = "onefile"
+    floors: dict[str, str] = field(default_factory=dict)
+    console: bool = True
+    icon: Path | None = None
+    company: str = ""
+    description: str = ""
+    copyright: str = ""
+    sign: identity.Sign | None = None
     pins: tuple[dict[str, Any], ...] = ()
     outputs: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
@@ -65,7 +76,14 @@ class Project:
 _KEYS = {
     "name": str, "entry": str, "version": str, "python": str, "runtime": str, "targets": list, "requirements": str,
     "include": list, "exclude": list, "sources": bool, "profile": str, "mode": str, "pins": list,
+    "floors": dict, "console": bool, "icon": str, "company": str, "description": str, "copyright": str,
+    "sign": dict,
 }  # fmt: skip
+_ALSO = {
+    "requirements": (Path,), "icon": (Path,),
+    "targets": (tuple,), "include": (tuple,), "exclude": (tuple,), "pins": (tuple,),
+}  # fmt: skip
+"""What Python code may give in the place of TOML's kinds."""
 
 
 def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project:  # noqa: ANN401 - any setting
@@ -77,9 +95,9 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     folder, entry = _place(app, entry)
     alone = entry.startswith("./")  # a script by itself: what stands beside it, settings too, is not of its making
     settings = {} if alone else read_settings(folder)
-    if unknown := [f"{key}{near(key, _KEYS)}" for key in given if key not in _KEYS]:
-        raise InputError(f"unknown setting {', '.join(unknown)}", do=f"choose from: {', '.join(_KEYS)}", see=_READ)
-    settings.update({key: value for key, value in given.items() if value not in (None, "", ())})
+    given = {key: value for key, value in given.items() if value not in (None, "", ())}
+    _check(given, "a setting")
+    settings.update(given)
     found = _find_entry(folder, entry or settings.pop("entry", ""))
     settings.pop("entry", None)
     values = {**found, **{key: _frozen(value) for key, value in settings.items()}}
@@ -90,12 +108,19 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
     values["requirements"] = _requirements(folder, values.get("requirements"), alone=alone)
+    if "icon" in values:
+        values["icon"] = folder / values["icon"] if values["icon"] else None
+    if values.get("sign"):
+        values["sign"] = identity.settings(values["sign"], folder)
     notes = () if alone or values["requirements"] else _unread_dependencies(folder)
     return Project(folder=folder, notes=notes, **values)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Return ``[tool.pypack]`` of ``folder/pyproject.toml``, with name and version of ``[project]`` as defaults."""
+    """Return ``[tool.pypack]`` of ``folder/pyproject.toml``, with what ``[project]`` says as defaults.
+
+    These are name, version, description, and the authors' names for the company.
+    """
     file = folder / "pyproject.toml"
     if not file.is_file():
         return {}
@@ -104,25 +129,38 @@ def read_settings(folder: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}", do="mend the file") from error
     settings = _table(_table(table, "tool", file), "pypack", file)
+    _check(settings, f"[tool.pypack] in {file}")
+    project = _table(table, "project", file)
+    for key in ("name", "version", "description"):
+        if isinstance(project.get(key), str):
+            settings.setdefault(key, project[key])
+    authors = project.get("authors", [])
+    names = [each.get("name") for each in authors if isinstance(each, dict)] if isinstance(authors, list) else []
+    if company := ", ".join(name for name in names if isinstance(name, str) and name):
+        settings.setdefault("company", company)
+    return settings
+
+
+def _check(settings: dict[str, Any], where: str) -> None:
+    """Refuse settings of the wrong name or kind, all at once; ``where`` is what the error begins with."""
     faults = [f"{key}: not known{near(key, _KEYS)}" for key in settings if key not in _KEYS]
     faults += [
         f"{key}: must be a {_KEYS[key].__name__}, is {value!r}"
         for key, value in settings.items()
-        if key in _KEYS and not isinstance(value, _KEYS[key])
+        if key in _KEYS and not isinstance(value, (_KEYS[key], *_ALSO.get(key, ())))
     ]
     faults += [
         f"{key}: must be a list of strings"
         for key in ("targets", "include", "exclude")
-        if isinstance(settings.get(key), list) and not all(isinstance(each, str) for each in settings[key])
+        if isinstance(settings.get(key), list | tuple) and not all(isinstance(each, str) for each in settings[key])
     ]
+    if isinstance(settings.get("floors"), dict):
+        faults += targets.check_floors(settings["floors"])
+    if isinstance(settings.get("sign"), dict):
+        faults += identity.faults(settings["sign"])
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
-        raise InputError(f"[tool.pypack] in {file} cannot be used:\n{told}", see=_READ)
-    project = _table(table, "project", file)
-    for key in ("name", "version"):
-        if isinstance(project.get(key), str):
-            settings.setdefault(key, project[key])
-    return settings
+        raise InputError(f"{where} cannot be used:\n{told}", see=_READ)
 
 
 def _table(table: dict[str, Any], key: str, file: Path) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pypack import folders, hosts
@@ -34,7 +35,10 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One row of the table; the head comment of ``targets.toml`` explains each field."""
+    """One row of the table; the head comment of ``targets.toml`` explains each field.
+
+    ``of`` names the targets whose bundles are joined in one file; the other fields are then the first one's.
+    """
 
     name: str
     system: str
@@ -53,11 +57,42 @@ class Target:
     launch: str
     providers: tuple[str, ...]
     in_all: bool
+    of: tuple[str, ...] = ()
 
     @property
     def floor_version(self) -> tuple[int, ...]:
         """The floor as numbers, e.g. ``(2, 17)``."""
         return tuple(int(part) for part in self.floor.split("."))
+
+
+_FLOORS = {"gnu": "glibc", "musl": "musl", "macos": "macos"}
+"""What a floor is a version of, by C library or system: the keys of the setting ``floors``."""
+
+
+def raised(target: Target, floors: Mapping[str, str]) -> Target:
+    """Return ``target`` with the floor that ``floors`` gives (``{"glibc": "2.28"}``); a lower one is refused."""
+    wanted = floors.get(_FLOORS.get(target.libc or target.system, ""))
+    if wanted is None or wanted == target.floor:
+        return target
+    higher = replace(target, floor=wanted)
+    if higher.floor_version < target.floor_version:
+        raise InputError(
+            f"the floor {wanted} of {target.name} is below {target.floor}, the lowest that is built for",
+            do="raise it, or leave it out",
+            see="docs/settings.md",
+        )
+    return higher
+
+
+def check_floors(floors: Mapping[str, object]) -> list[str]:
+    """Return what is wrong with a setting ``floors``, in words."""
+    known = sorted(set(_FLOORS.values()))
+    faults = [f"floors.{key}: not known (choose from {', '.join(known)})" for key in floors if key not in known]
+    return faults + [
+        f'floors.{key}: must be a version such as "2.28", is {value!r}'
+        for key, value in floors.items()
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]+\.[0-9]+", value)
+    ]
 
 
 def load(path: Path | None = None) -> dict[str, Target]:
@@ -66,7 +101,9 @@ def load(path: Path | None = None) -> dict[str, Target]:
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     faults: list[str] = []
     layouts = {name: _layout(name, row, faults) for name, row in table.get("layout", {}).items()}
-    targets = {name: _target(name, row, layouts, faults) for name, row in table.get("target", {}).items()}
+    rows: dict[str, dict[str, Any]] = table.get("target", {})
+    targets = {name: _target(name, row, layouts, faults) for name, row in rows.items() if "of" not in row}
+    targets |= {name: _join(name, row, targets, faults) for name, row in rows.items() if "of" in row}
     if faults or not targets:
         told = "\n".join(f"  {fault}" for fault in faults) or "  it has no rows"
         raise InputError(f"{file} cannot be used:\n{told}", do="complete the rows; its head comment explains them")
@@ -79,6 +116,12 @@ def find(name: str, table: Mapping[str, Target]) -> Target:
     if wanted not in table:
         raise unknown("target", name, table)
     return table[wanted]
+
+
+def starts_here(target: Target) -> bool:
+    """Say whether a bundle for ``target`` can be started on this host without help: static musl runs on any Linux."""
+    arches = {name.rsplit("-", 1)[-1] for name in target.of} or {target.arch}
+    return target.system == hosts.system() and hosts.arch() in arches and target.libc in {hosts.libc(), "musl"}
 
 
 def select(names: Iterable[str], table: Mapping[str, Target]) -> list[Target]:
@@ -103,7 +146,7 @@ def _layout(name: str, row: Mapping[str, Any], faults: list[str]) -> Layout | No
 def _target(
     name: str, row: Mapping[str, Any], layouts: Mapping[str, Layout | None], faults: list[str]
 ) -> Target | None:
-    expected = {field.name for field in fields(Target)} - {"name"}
+    expected = {field.name for field in fields(Target)} - {"name", "of"}
     if not _complete(f"target {name}", row, expected, faults):
         return None
     layout = layouts.get(row["layout"])
@@ -115,6 +158,15 @@ def _target(
         return None
     values = {**row, "layout": layout, "providers": tuple(row["providers"])}
     return Target(name=name, **values)
+
+
+def _join(name: str, row: Mapping[str, Any], targets: Mapping[str, Target | None], faults: list[str]) -> Target | None:
+    parts = [targets.get(part) for part in row["of"]]
+    if set(row) != {"of"} or len(parts) < 2 or None in parts or len({part.container for part in parts if part}) != 1:
+        faults.append(f"target {name}: of must be all that it has, two or more targets of one container")
+        return None
+    assert parts[0] is not None  # that was a fault
+    return replace(parts[0], name=name, arch=name.rsplit("-", 1)[-1], of=tuple(row["of"]), in_all=False)
 
 
 def _complete(what: str, row: Mapping[str, Any], expected: set[str], faults: list[str]) -> bool:

@@ -114,3 +114,25 @@ def test_include_adds_what_would_be_left_out(place):
     for pattern in ("/etc/*", "../*"):
         with pytest.raises(InputError, match="leaves the program's folder"):
             app.files(project.load(place, include=(pattern,)))
+
+
+def signed(place, p12):
+    (place / "entitlements.plist").write_text("e")
+    sign = {"tool": "rcodesign", "p12": p12, "password_env": "SECRET", "entitlements": "entitlements.plist"}
+    return project.load(place, sign=sign, include=("*.*", "pkg/*"), exclude=("build_*",))
+
+
+def test_include_does_not_bring_the_signing_key(place):
+    (place / "key.p12").write_text("k")
+    found = names(signed(place, "key.p12"))
+    assert "pkg/__main__.py" in found
+    assert not {"key.p12", "entitlements.plist"} & set(found)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_signing_key_that_is_linked_into_the_project_stays_out(place, tmp_path, link):
+    (tmp_path / "real.p12").write_text("k")
+    for name in ("key.p12", "pkg/another"):
+        link(tmp_path / "real.p12", place / name)
+    assert not {"key.p12", "pkg/another", "entitlements.plist"} & set(names(signed(place, "key.p12")))
+    assert "key.p12" not in names(signed(place, "../real.p12"))

@@ -145,7 +145,7 @@ def test_unknown_name(pick):
 
 
 def test_the_real_table_has_the_providers_of_this_version():
-    assert list(choose.providers()) == ["pbs", "host", "source"]
+    assert list(choose.providers()) == ["pbs", "embed", "host", "source"]
 
 
 def test_user_pins_and_their_faults_reach_the_choice(record, web, monkeypatch):
@@ -189,6 +189,7 @@ def test_archive(given, tmp_path, root):
     file.write_bytes(shape.pbs_archive(root=root))
     runtime = given(file)
     assert (runtime.provider, runtime.version, runtime.pins) == ("given", "3.13.15", ())
+    assert "idlelib" in runtime.lacks
     assert "bin/python3.13" in paths(runtime, tmp_path)
     assert runtime.dev is not None
 

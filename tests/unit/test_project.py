@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from pathlib import Path
 
-from pypack import project
+import pytest
+from SCons.Environment import Environment
+
+from pypack import bridge, project
 from pypack.errors import InputError
 from pypack.project import Entry
 
@@ -135,3 +139,51 @@ def test_dependencies_that_are_not_read_are_told(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "a"\ndependencies = ["click"]\n')
     assert "are not read" in project.load(tmp_path).notes[0]
     assert project.load(tree(tmp_path, "requirements.txt")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"floors": {"glibc": 2.28}}, 'floors.glibc: must be a version such as "2.28", is 2.28'),
+        ({"floors": "2.28"}, "floors: must be a dict, is '2.28'"),
+        ({"floors": {"glibcc": "2.28"}}, "floors.glibcc: not known"),
+        ({"console": "no"}, "console: must be a bool, is 'no'"),
+        ({"python": 3.13}, "python: must be a str, is 3.13"),
+        ({"targets": "host"}, "targets: must be a list, is 'host'"),
+        ({"include": (1,)}, "include: must be a list of strings"),
+        ({"sign": {"tool": "gpg"}}, "sign.tool: must be one of rcodesign, codesign, is 'gpg'"),
+        ({"consol": True, "sources": "no"}, "consol: not known (did you mean console"),
+    ],
+)
+def test_given_settings_are_checked_as_those_of_the_file(tmp_path, given, told):
+    with pytest.raises(InputError) as caught:
+        project.load(tree(tmp_path, "a.py"), **given)
+    assert str(caught.value).startswith("a setting cannot be used:\n")
+    assert told in str(caught.value)
+
+
+def test_given_settings_may_be_pythons_own_kinds(tmp_path):
+    found = project.load(
+        tree(tmp_path, "a.py"), targets=("host",), icon=tmp_path / "a.ico", requirements=tmp_path / "r.txt",
+        floors={"glibc": "2.28"}, console=False,
+    )  # fmt: skip
+    assert (found.targets, found.icon, found.console) == (("host",), tmp_path / "a.ico", False)
+
+
+def test_every_setting_is_documented():
+    told = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+    assert not [key for key in project._KEYS if not re.search(rf"(?m)^{key} =|tool\.pypack\.{key}\]+`", told)]
+    assert not [key for key in project._KEYS if not re.search(rf"\b{key}\b", str(bridge.py_bundle.__doc__))]
+
+
+def test_paths_that_a_sconscript_gives_count_from_its_folder(tmp_path, monkeypatch):
+    def load(app, **given):
+        del app
+        raise InputError(f"{given['icon']} {given['requirements']}")
+
+    monkeypatch.setattr(bridge.project, "load", load)
+    env = Environment(tools=[])
+    top = env.Dir("#").get_abspath()
+    with pytest.raises(InputError) as caught:
+        bridge._bundles(env, "", "", "", "", "", {"icon": "art/a.ico", "requirements": env.File("#r.txt")})
+    assert str(caught.value) == f"{top}/art/a.ico {top}/r.txt"

@@ -13,7 +13,7 @@ import pytest
 
 from pypack import hosts, targets
 from pypack.images.image import ImageBuilder
-from pypack.providers import host_interpreter, host_libraries, host_tree
+from pypack.providers import host_interpreter, host_libraries, host_tree, tree
 from pypack.providers.base import Request
 from pypack.providers.host import HostProvider
 from pypack.targets import Layout
@@ -78,6 +78,7 @@ def test_the_step_is_described_fast_and_always_the_same():
     assert first.image.params == second.image.params
     assert first.version == platform.python_version()
     assert "glibc" in first.notes[0]
+    assert "idlelib" in first.lacks
 
 
 @gnu_host
@@ -238,3 +239,9 @@ def test_tcl_scripts_go_where_tcl_looks(tmp_path):
 def test_patchelf_is_found():
     assert host_tree.patchelf().name == "patchelf"
     assert host_tree.patchelf_version()
+
+
+def test_what_is_told_to_be_lacking_is_left_behind(interpreter):
+    taken = {name.split("/")[0] for name, _ in host_interpreter.stdlib_files(interpreter)}
+    assert not taken & set(tree.lacks())
+    assert all((interpreter.stdlib / name).is_dir() for name in tree.lacks())

@@ -7,12 +7,13 @@ import io
 import struct
 import tarfile
 import time
+from pathlib import Path
 
 import pytest
 
-from pypack import targets
+from pypack import hosts, targets
 from pypack.errors import ArchiveError
-from pypack.images.image import list_image, read_image
+from pypack.images.image import ImageBuilder, list_image, read_image
 from pypack.pins import Pin, RuntimePin
 from pypack.pipeline import Context, Settings, Step
 from pypack.providers import probe, tree
@@ -247,17 +248,24 @@ def test_default_minor_is_the_tables():
     assert PbsProvider().runtime(Request(target=TARGET)).minor == "3.13"
 
 
-def test_musl_says_what_it_needs():
-    musl = targets.load()["linux-musl-x86_64"]
-    assert "/lib/ld-musl-x86_64.so.1" in PbsProvider().runtime(Request(target=musl)).notes[0]
-    assert PbsProvider().runtime(Request(target=TARGET)).notes == ()
+def test_musl_brings_its_loader_or_says_what_it_needs(monkeypatch):
+    target = targets.load()["linux-musl-x86_64"]
+    monkeypatch.setattr(hosts, "system", lambda: "linux")
+    whole = PbsProvider().runtime(Request(target=target, version="3.13"))
+    assert (whole.loader, whole.notes) == ("lib/ld-musl-x86_64.so.1", ())
+    assert [Path(step.product).name for step in whole.image.inputs] == ["runtime.tar", "loader-1.2.5.tar"]
+    monkeypatch.setattr(hosts, "system", lambda: "macos")  # where musl cannot be built
+    bare = PbsProvider().runtime(Request(target=target, version="3.13"))
+    assert bare.loader == ""
+    assert "/lib/ld-musl-x86_64.so.1" in bare.notes[0]
 
 
 def test_every_target_has_a_runtime():
-    for target in targets.load().values():
+    for target in targets.select(["all"], targets.load()):
         runtime = PbsProvider().runtime(Request(target=target, version="3.13"))
-        assert runtime.image.product.startswith(f"runtime/{target.name}/")
-        assert all("{" not in pattern for pattern in runtime.image.params["drop"])
+        image = runtime.image.inputs[0] if runtime.loader else runtime.image
+        assert image.product.startswith(f"runtime/{target.name}/")
+        assert all("{" not in pattern for pattern in image.params["drop"])
 
 
 # --- reachable ---
@@ -319,3 +327,47 @@ def test_tree_check_names_what_is_missing(tmp_path, web):
     whole = tree.extract("whole.tar", tmp_path / "a.tar.gz", under="python")
     with pytest.raises(ArchiveError, match=r"it has no lib/python3\.13/os\.py"):
         make(tree.patch("p.tar", whole, TARGET, "3.13.15"), tmp_path, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("target", "library"), [("windows-x86_64", "python313.dll"), ("macos-x86_64", "lib/libpython3.13.dylib")]
+)
+@pytest.mark.parametrize("kind", ["right", "another processor", "no library", "link", "none"])
+def test_a_library_of_another_system_is_refused(tmp_path, target, library, kind):
+    from tests.support.machos import ARM64, X86_64, Recipe, macho
+    from tests.support.pe_files import pe
+
+    row = targets.load()[target]
+    made = (lambda arm: pe(0xAA64 if arm else 0x8664)) if row.container == "pe" else (
+        lambda arm: macho(Recipe(cpu=ARM64 if arm else X86_64))
+    )  # fmt: skip
+    layout = row.layout.at("3.13")
+    with ImageBuilder("tree") as builder:
+        builder.add(layout.python, made(False))
+        builder.add(f"{layout.stdlib}/os.py", b"")
+        if kind == "link":
+            builder.add_link(library, "nowhere")
+        elif kind != "none":
+            builder.add(library, b"text" if kind == "no library" else made(kind == "another processor"))
+
+        def check() -> None:
+            tree.check(builder, layout, container=row.container, arch=row.arch, libc="")
+
+        if kind in {"right", "none"}:
+            check()
+            return
+        with pytest.raises(ArchiveError, match=r"python3.*(aarch64, not|no executable|leads nowhere)"):
+            check()
+
+
+def test_the_patch_step_of_macs_alone_is_a_newer_one():
+    for target in targets.select(["all"], targets.load()):
+        step = PbsProvider().runtime(Request(target=target, version="3.13")).image
+        assert step.version == (2 if target.container == "macho" else 1)
+
+
+def test_what_every_runtime_is_without_is_known():
+    assert tree.lacks() == ("idlelib", "lib2to3", "test", "turtledemo")
+    both = PbsProvider(), PbsProvider(tkinter=False)
+    lacks = [provider.runtime(Request(target=TARGET, version="3.13")).lacks for provider in both]
+    assert lacks == [tree.lacks(), ("_tkinter", "idlelib", "lib2to3", "test", "tkinter", "turtle", "turtledemo")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypack import hosts, targets
+from pypack import folders, hosts, targets
 from pypack.errors import InputError
 
 EIGHT = [
@@ -44,3 +44,34 @@ def test_layouts_are_filled_with_the_version():
     row = targets.load()["windows-x86_64"].layout.at("3.13")
     assert row.libpython == "python313.dll"
     assert targets.load()["linux-musl-x86_64"].layout.at("3.9").python == "bin/python3.9"
+
+
+def test_a_joined_target_has_the_features_of_its_parts():
+    table = targets.load()
+    whole = table["macos-universal2"]
+    assert whole.of == ("macos-x86_64", "macos-aarch64")
+    assert (whole.arch, whole.container, whole.in_all) == ("universal2", "macho", False)
+
+
+def test_a_joined_target_of_two_formats_is_refused(tmp_path):
+    file = tmp_path / "targets.toml"
+    text = (folders.data("runtimes") / "targets.toml").read_text(encoding="utf-8")
+    file.write_text(f'{text}[target.odd]\nof = ["macos-x86_64", "windows-x86_64"]\n[target.lone]\nof = ["nowhere"]\n')
+    with pytest.raises(InputError, match=r"target odd: of must be[\s\S]*target lone: of must be"):
+        targets.load(file)
+
+
+def test_a_floor_can_be_raised_and_not_lowered():
+    table = targets.load()
+    gnu, mac = table["linux-gnu-x86_64"], table["macos-aarch64"]
+    assert targets.raised(gnu, {"glibc": "2.28"}).floor_version == (2, 28)
+    assert targets.raised(gnu, {"macos": "13.0"}) == gnu
+    assert targets.raised(mac, {"macos": "13.0"}).floor == "13.0"
+    with pytest.raises(InputError, match=r"2\.5 of linux-gnu-x86_64 is below 2\.17"):
+        targets.raised(gnu, {"glibc": "2.5"})
+
+
+def test_faults_of_floors_are_told_together():
+    assert targets.check_floors({"glibc": "2.28"}) == []
+    told = " ".join(targets.check_floors({"libc": "2.28", "macos": 13, "musl": "new"}))
+    assert all(word in told for word in ("floors.libc: not known", "floors.macos", "floors.musl"))

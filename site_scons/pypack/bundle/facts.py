@@ -16,25 +16,41 @@ if TYPE_CHECKING:
 
 
 def run_facts(context: Context) -> None:
-    """Step: image -> JSON with ``members``, ``bytes``, ``glibc`` (floor and the file that needs it), ``sizes``, and the
-    shared libraries that the image ``needs`` and ``brings``.
+    """Step: image -> JSON with what the bundle says and checks of it.
 
-    Params: ``sentinels``, paths that must be there; ``alternatives`` are separated by ``|``.
+    That is: ``members``, ``bytes``, ``floor`` (the oldest glibc or macOS that loads all of it) and the member that
+    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``.
+
+    Params: ``sentinels``, paths that must be there, alternatives separated by ``|``; the target's ``container`` and
+    ``arch``.
     """
     image = context.inputs[0]
     members = {member.path: member for member in list_image(image)}
-    floor, shared = binaries.glibc_floor([image]), binaries.libraries(image)
+    container = context.params.get("container", "elf")
+    floor = _floor(image, container, context.params.get("arch", ""))
+    shared = binaries.libraries(image, container)
     facts = {
         "members": len(members),
         "bytes": sum(member.size for member in members.values()),
-        "glibc": ".".join(map(str, floor.version)) if floor else "",
-        "glibc_needed_by": floor.path if floor else "",
+        "floor": ".".join(map(str, floor.version)) if floor else "",
+        "floor_needed_by": floor.path if floor else "",
         "sizes": {path: members[path].size for path in _present(context.params["sentinels"], members)},
         "needs": shared.needs,
-        "brings": [name for name in shared.brings if ".cpython-" not in name and ".abi3." not in name],
+        "brings": [name for name in shared.brings if not _is_module(name)],
         "distributions": _distributions(members),
     }
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def _is_module(name: str) -> bool:
+    """Say whether a shared library is an extension module, that no other library asks for by name."""
+    return not name.endswith(".dll") and (".cpython-" in name or ".abi3." in name)
+
+
+def _floor(image: Path, container: str, arch: str) -> binaries.Floor | None:
+    if container == "elf":
+        return binaries.glibc_floor([image])
+    return binaries.macos_floor([image], arch) if container == "macho" else None
 
 
 def read_facts(path: Path) -> dict[str, Any]:

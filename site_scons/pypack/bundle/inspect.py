@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pypack.bundle import verify
 
@@ -13,40 +14,80 @@ if TYPE_CHECKING:
 
 
 def show(path: Path, *, as_json: bool) -> int:
-    """Print the facts of a bundle; return 0 when every byte of it is as it should be, else 1."""
-    bundle = verify.read(path)
+    """Print the facts of a bundle; return 0 when every byte of it is as it should be, else 1.
+
+    A universal file holds a bundle for each processor: JSON then has those after the first as ``others``.
+    """
+    bundles = verify.read_all(path)
     faults = verify.faults(path)
+    signed = signatures(path, bundles[0])
     if as_json:
-        facts = {**asdict(bundle), "path": str(path), "faults": faults}
+        first, *others = ({**asdict(bundle), "path": str(path)} for bundle in bundles)
+        facts = {**first, "signatures": signed, "faults": faults, **({"others": others} if others else {})}
         print(json.dumps(facts, indent=1, sort_keys=True))
         return 1 if faults else 0
-    for line in _lines(bundle):
-        print(line)
+    for bundle in bundles:
+        for line in _lines(bundle):
+            _say(line)
+    for line in signed:
+        _say(f"signature  {line}")
     for fault in faults:
-        print(f"DAMAGED    {fault}")
+        _say(f"DAMAGED    {fault}")
     print("every hash is right" if not faults else "build or copy it again")
     return 1 if faults else 0
 
 
+def signatures(path: Path, bundle: verify.Bundle) -> list[str]:
+    """Return the state of a file's signature in words, for each processor; nothing where the format has none."""
+    if bundle.container == "macho":
+        from pypack.macho import check
+
+        return [str(each) for each in check.signature(path)]
+    if bundle.container == "pe":
+        return ["signed (Authenticode), not checked against any authority" if bundle.signed else "not signed"]
+    return []
+
+
+def _say(line: str) -> None:
+    """Print what a file says about itself: nothing in it moves the cursor, or is beyond what the terminal can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    plain = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    print(plain.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _table(about: dict[str, Any], key: str) -> dict[str, Any]:
+    found = about.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(about: dict[str, Any], key: str) -> list[str]:
+    found = about.get(key)
+    return [str(each) for each in found] if isinstance(found, list) else []
+
+
 def _lines(bundle: verify.Bundle) -> list[str]:
     about = bundle.manifest
-    python = about.get("python", {})
+    python, entry = _table(about, "python"), _table(about, "entry")
+    arch = f" for {bundle.arch}" if bundle.arch else ""
     lines = [
         bundle.first_line,
         f"id         {bundle.id}",
-        f"container  {bundle.container}, {bundle.size:,} bytes",
-        f"python     {python.get('version')} from {python.get('provider')}",
-        f"entry      {about.get('entry', {}).get('kind')} {about.get('entry', {}).get('name')}",
+        f"container  {bundle.container}{arch}, {bundle.size:,} bytes{f' at {bundle.start:,}' if bundle.start else ''}",
+        f"python     {python.get('version')} from {python.get('provider')}; bytecode by {about.get('compiler')}",
+        f"entry      {entry.get('kind')} {entry.get('name')}",
         f"launch     {' '.join(bundle.launch.get('launch', []))} {' '.join(bundle.launch.get('option', []))}",
     ]
-    if about.get("glibc", {}).get("floor"):
-        lines.append(f"glibc      {about['glibc']['floor']} or newer, because of {about['glibc']['needed_by']}")
-    if about.get("system_libraries"):
-        lines.append(f"expects    {', '.join(about['system_libraries'])} on the target")
+    lines += [f"loader     {name}, which the bundle brings along" for name in bundle.launch.get("loader", [])]
+    for system in ("glibc", "macos"):
+        need = _table(about, system)
+        if need.get("floor"):
+            lines.append(f"{system:<10} {need['floor']} or newer, because of {need.get('needed_by')}")
+    if expected := _list(about, "system_libraries"):
+        lines.append(f"expects    {', '.join(expected)} on the target")
     lines += [
         f"{each.kind:<10} {each.size:>12,} bytes at {each.offset:,}, unpacked {each.unpacked:,}: {each.sha256[:32]}"
         for each in bundle.layers
     ]
-    if about.get("distributions"):
-        lines.append(f"packages   {', '.join(about['distributions'])}")
+    if packages := _list(about, "distributions"):
+        lines.append(f"packages   {', '.join(packages)}")
     return lines

@@ -29,8 +29,8 @@ def version(name: str) -> str:
 
 
 def floor(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the lowest glibc that all layers together need, e.g. ``2.17``, or ``""``."""
-    found = [each["glibc"] for each in facts.values() if each["glibc"]]
+    """Return the lowest glibc or macOS that all layers together need, e.g. ``2.17``, or ``""``."""
+    found = [each["floor"] for each in facts.values() if each["floor"]]
     return max(found, key=lambda text: [int(part) for part in text.split(".")], default="")
 
 
@@ -46,7 +46,8 @@ def system_libraries(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the manifest as JSON values. The app layer's own hash is in the trailer: it covers this file."""
     lowest = floor(facts)
-    needed_by = next((each["glibc_needed_by"] for each in facts.values() if lowest and each["glibc"] == lowest), "")
+    needed_by = next((each["floor_needed_by"] for each in facts.values() if lowest and each["floor"] == lowest), "")
+    system = {"elf": "glibc", "macho": "macos"}.get(params["container"])
     return {
         "format": 2,
         "name": params["name"],
@@ -58,8 +59,9 @@ def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str,
         "pure": not facts.get("deps", {}).get("distributions"),
         "sources": params["sources"],
         "python": params["runtime"],
+        "compiler": params["compiler"],
         "pins": params["pins"],
-        "glibc": {"floor": lowest, "needed_by": needed_by},
+        **({system: {"floor": lowest, "needed_by": needed_by}} if system else {}),
         "system_libraries": system_libraries(facts),
         "layers": {row.kind: {"sha256": row.sha256.hex(), "size": row.size, "unpacked": row.unpacked} for row in rows},
         "distributions": facts.get("deps", {}).get("distributions", []),

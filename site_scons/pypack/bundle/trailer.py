@@ -19,6 +19,7 @@ _ENTRY = struct.Struct("<IIQQQII32s")
 _FOOT = struct.Struct("<IIIIIIQ8sQQQ")
 _CHECK = 32
 _LONGEST = 0xFFFF
+_ALIGN = 8
 _ZIP_END = b"PK\x05\x06"
 
 
@@ -41,13 +42,16 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
     ``zip_offset`` is where the zip begins, ``local_end`` where its local entries end, and ``central_size`` the
     length of central folder and end record together: they decide where the bundle ends.
     """
-    line = f"{first_line}\n".encode()
     block = b"".join(_pair(key, value) for key, value in launch)
     table = b"".join(
         _ENTRY.pack(KINDS[each.kind], 0, each.offset, each.size, each.unpacked, each.frames, 0, each.sha256)
         for each in layers
     )
-    size = len(line) + len(block) + len(table) + _CHECK + _FOOT.size
+    line = first_line.encode()
+    rest = len(block) + len(table) + _CHECK + _FOOT.size
+    # blanks make the bundle end at a multiple of 8, where a certificate table of a PE may begin
+    line += b" " * (-(local_end + central_size + len(line) + 1 + rest) % _ALIGN) + b"\n"
+    size = len(line) + rest
     if size > _LONGEST:
         raise StepError(f"the trailer would be {size} bytes, {_LONGEST} is the most", do="use a shorter name")
     runtime = layers[0]

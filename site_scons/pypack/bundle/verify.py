@@ -14,17 +14,24 @@ import tarfile
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from pypack.bundle.extent import Extent, Part, extents
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MAGIC = b"PYPK\x00\x02\x00\x00"
-_ZIP_ERRORS = (zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, zlib.error, struct.error)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
+    zlib.error, struct.error,
+)  # fmt: skip
+_TAR_ERRORS = (tarfile.TarError, ValueError, LookupError, RuntimeError, OverflowError, struct.error)
+_TAR_KINDS = b"025LK"  # file, link, folder; a long name or link target before one of them
+_LARGEST_FRAME = 8 << 20
+_LARGEST_MANIFEST = 64 << 20
 _KINDS = {1: "runtime", 2: "deps", 3: "app"}
-_CONTAINERS = ((b"\x7fELF", "elf"), (b"MZ", "pe"), (b"\xcf\xfa\xed\xfe", "macho"), (b"\xca\xfe\xba\xbe", "macho"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +48,16 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What a bundle says about itself."""
+    """What a bundle says about itself. Offsets count from ``start``, which is 0 but for Mach-Os.
+
+    ``arch`` is the processor of a Mach-O; one file may hold several bundles. ``signed``: a PE's certificate follows.
+    """
 
     path: Path
     container: str
+    arch: str
+    signed: bool
+    start: int
     size: int
     id: str
     first_line: str
@@ -55,62 +68,124 @@ class Bundle:
 
 
 def read(path: Path) -> Bundle:
-    """Read a bundle's trailer and manifest. What is not a bundle, or a damaged one, is an :class:`InputError`."""
+    """Read a bundle's trailer and manifest; of a universal one the first. See :func:`read_all`."""
+    return read_all(path)[0]
+
+
+def read_all(path: Path) -> list[Bundle]:
+    """Read the trailer and manifest of each bundle in a file: a universal Mach-O has one for each processor.
+
+    What is not a bundle, or a damaged one, is an :class:`InputError`.
+    """
     if path.is_dir() or not path.exists():
         raise InputError(f"{path} is {'a folder' if path.is_dir() else 'not there'}", do="name a bundle")
-    with path.open("rb") as stream:
-        size = stream.seek(0, io.SEEK_END)
-        tail = _at(stream, max(0, size - 32), min(32, size))
-        if tail[:8] != _MAGIC:
-            raise InputError(f"{path} is not a bundle of pypack, or was cut short", do="build or copy it again")
-        foot = _at(stream, size - 96, 96)
-        length = _number(foot, 32, 4)
-        whole = _at(stream, size - length, length) if 96 <= length <= min(size, 0xFFFF) else b""
-        if hashlib.sha256(whole[:-96] + whole[-64:]).digest() != foot[:32]:
-            raise InputError(f"the trailer of {path} is damaged", do="build or copy it again")
-        head = _at(stream, 0, 4)
+    try:
+        with path.open("rb") as stream:
+            return [_read(path, stream, each) for each in _places(path, stream)]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}", do="name a bundle") from error
+
+
+def _places(path: Path, stream: IO[bytes]) -> list[Extent]:
+    try:
+        return extents(stream)
+    except InputError as error:
+        raise InputError(f"{path} is not a bundle of pypack, or damaged: {error}") from None
+
+
+def _read(path: Path, stream: IO[bytes], place: Extent) -> Bundle:
+    part = _part(stream, place)
+    size = place.end - place.start
+    tail = _at(part, max(0, size - 32), min(32, size))
+    if tail[:8] != _MAGIC or size < 96:
+        raise InputError(f"{path} is not a bundle of pypack, or was cut short", do="build or copy it again")
+    foot = _at(part, size - 96, 96)
+    length = _number(foot, 32, 4)
+    whole = _at(part, size - length, length) if 96 <= length <= min(size, 0xFFFF) else b""
+    if hashlib.sha256(whole[:-96] + whole[-64:]).digest() != foot[:32]:
+        raise InputError(f"the trailer of {path} is damaged", do="build or copy it again")
     block = whole[_number(foot, 36, 4) :][: _number(foot, 40, 4)]
     table = whole[_number(foot, 44, 4) :][: _number(foot, 48, 4) * 72]
     launch: dict[str, list[str]] = {}
-    for pair in block.decode().split("\0")[:-1]:
+    for pair in _text(block, f"the launch block of {path}").split("\0")[:-1]:
         key, _, value = pair.partition("=")
         launch.setdefault(key, []).append(value)
     return Bundle(
         path=path,
-        container=next((name for magic, name in _CONTAINERS if head.startswith(magic)), "unknown"),
+        container=place.container,
+        arch=place.arch,
+        signed=place.signed,
+        start=place.start,
         size=_number(foot, 56, 8),
         id=foot[:16].hex(),
-        first_line=whole.split(b"\n", 1)[0].decode(),
+        first_line=_text(whole.split(b"\n", 1)[0], f"the first line of {path}").rstrip(),
         launch=launch,
         layers=tuple(_layer(table[at : at + 72]) for at in range(0, len(table), 72)),
         app_offset=_number(foot, 88, 8),
-        manifest=_manifest(path),
+        manifest=_manifest(part),
     )
+
+
+def _text(data: bytes, what: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} is no text in UTF-8: {error}", do="build or copy it again") from None
 
 
 def faults(path: Path) -> list[str]:
     """Check every byte of a bundle and return what is wrong with it, in words; an empty list is the best answer."""
     try:
-        bundle = read(path)
+        bundles = read_all(path)
     except InputError as error:
         return [str(error)]
-    found = [] if bundle.size == path.stat().st_size else [f"its trailer says {bundle.size} bytes"]
+    found: list[str] = []
     with path.open("rb") as stream:
-        for layer in bundle.layers:
-            check = _app_faults if layer.kind == "app" else _layer_faults
-            found += [f"{layer.kind} layer: {fault}" for fault in check(stream, layer)]
-    return found + _zip_faults(path)
+        for bundle, place in zip(bundles, extents(stream), strict=True):
+            told = _bundle_faults(bundle, _part(stream, place), place)
+            found += [f"{bundle.arch}: {fault}" for fault in told] if len(bundles) > 1 else told
+    if bundles[0].container == "macho":
+        from pypack.macho import check
+
+        found += check.faults(path)
+    return found
+
+
+def _bundle_faults(bundle: Bundle, part: IO[bytes], place: Extent) -> list[str]:
+    size = place.end - place.start
+    found = [] if bundle.size == size else [f"its trailer says {bundle.size} bytes, there are {size}"]
+    for layer in bundle.layers:
+        check = _app_faults if layer.kind == "app" else _layer_faults
+        told = check(part, layer) if layer.offset + layer.size <= size else ["it goes beyond the end of the bundle"]
+        found += [f"{layer.kind} layer: {fault}" for fault in told]
+    return found + _zip_faults(part)
+
+
+def _part(stream: IO[bytes], place: Extent) -> IO[bytes]:
+    return cast("IO[bytes]", io.BufferedReader(Part(stream, place.start, place.end)))
 
 
 def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
-    import zstandard
+    try:
+        return _frames_faults(stream, layer, _frame_table(stream, layer))
+    except ValueError as error:
+        return [str(error)]
 
-    table = _at(stream, layer.offset, 8)
-    if _number(table, 0, 4) != 0x184D2A50:
-        return ["it does not begin with a frame table"]
-    table = _at(stream, layer.offset + 8, _number(table, 4, 4))
+
+def _frame_table(stream: IO[bytes], layer: Layer) -> bytes:
+    """Return the frame table of a layer; a :class:`ValueError` tells what is wrong with it."""
+    head = _at(stream, layer.offset, 8)
+    if layer.size < 8 or _number(head, 0, 4) != 0x184D2A50:
+        raise ValueError("it does not begin with a frame table")
+    if _number(head, 4, 4) > layer.size - 8:
+        raise ValueError("its frame table is longer than the layer")
+    table = _at(stream, layer.offset + 8, _number(head, 4, 4))
     if not table.startswith(b"PYPKLYR\x01"):
-        return ["its frame table is of no known kind"]
+        raise ValueError("its frame table is of no known kind")
+    return table
+
+
+def _frames_faults(stream: IO[bytes], layer: Layer, table: bytes) -> list[str]:
     rows = [table[at : at + 44] for at in range(8, len(table) - 43, 44)]
     listed = hashlib.sha256(b"".join(row[4:] for row in rows)).hexdigest()
     if listed != layer.sha256 or len(rows) != layer.frames:
@@ -119,9 +194,11 @@ def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     position, unpacked = layer.offset + 8 + len(table), 0
     for row in rows:
         packed, plain = _number(row, 0, 4), _number(row, 4, 4)
+        if position + packed > layer.offset + layer.size:
+            return [f"the frame at {position} goes beyond the end of the layer"]
         try:
-            data = zstandard.ZstdDecompressor().decompress(_at(stream, position, packed), max_output_size=plain)
-        except zstandard.ZstdError as error:
+            data = _frame(_at(stream, position, packed), plain)
+        except ValueError as error:
             return [f"the frame at {position} cannot be unpacked: {error}"]
         if len(data) != plain or hashlib.sha256(data).digest() != row[12:]:
             return [f"the frame at {position} does not have its hash"]
@@ -130,6 +207,24 @@ def _layer_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     if position != layer.offset + layer.size or unpacked != layer.unpacked:
         tar.found.append("its sizes do not add up")
     return tar.found
+
+
+def _frame(packed: bytes, plain: int) -> bytes:
+    """Unpack a zstd frame of ``plain`` bytes; a :class:`ValueError` tells why it cannot be.
+
+    The library makes room for what a frame claims to hold, whatever the most is that it was told.
+    """
+    import zstandard
+
+    if plain > _LARGEST_FRAME:
+        raise ValueError(f"it would hold {plain:,} bytes, {_LARGEST_FRAME:,} is the most")
+    try:
+        claimed = zstandard.get_frame_parameters(packed).content_size
+        if claimed not in {plain, zstandard.CONTENTSIZE_UNKNOWN}:
+            raise ValueError(f"it claims {claimed:,} bytes, the frame table {plain:,}")
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=plain)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from None
 
 
 class _TarCheck:
@@ -146,9 +241,8 @@ class _TarCheck:
         skip, self._left = min(self._left, len(data)), max(0, self._left - len(data))
         stream = io.BytesIO(data)
         stream.seek(skip)
-        while stream.tell() < len(data) and any(data[stream.tell() : stream.tell() + 512]):
-            with tarfile.open(fileobj=stream, mode="r:") as tar:
-                info = tar.next()
+        while (at := stream.tell()) < len(data) and any(data[at : at + 512]):
+            info = _header(stream, data[at + 156 : at + 157])
             if info is None:
                 self.found.append("a member's header cannot be read")
                 return
@@ -168,6 +262,18 @@ class _TarCheck:
         self._last = name
 
 
+def _header(stream: IO[bytes], kind: bytes) -> tarfile.TarInfo | None:
+    """Read the header of ``kind`` where ``stream`` stands, with what belongs to it; None for one that is not sound."""
+    if not kind or kind not in _TAR_KINDS:
+        return None
+    try:
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            info = tar.next()
+    except _TAR_ERRORS:
+        return None
+    return info if info and info.size >= 0 else None  # a negative size would lead back, for ever
+
+
 def _app_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     stream.seek(layer.offset)
     digest, left = hashlib.sha256(), layer.size
@@ -177,12 +283,13 @@ def _app_faults(stream: IO[bytes], layer: Layer) -> list[str]:
     return [] if digest.hexdigest() == layer.sha256 and layer.size == layer.unpacked else ["it does not have its hash"]
 
 
-def _zip_faults(path: Path) -> list[str]:
+def _zip_faults(part: IO[bytes]) -> list[str]:
     try:
-        with zipfile.ZipFile(path) as packed:
-            bad = packed.testzip()
-            missing = {"__main__.py", "boot.pyc", "launch", "pypack.json"} - set(packed.namelist())
+        with zipfile.ZipFile(part) as packed:
             squeezed = [each.filename for each in packed.infolist() if each.compress_type]
+            bad = None if squeezed else packed.testzip()  # unpacking fails in ways of each method's own
+            names = set(packed.namelist())
+            missing = {"__main__.py", "boot.py" if "boot.py" in names else "boot.pyc", "launch", "pypack.json"} - names
     except _ZIP_ERRORS as error:
         return [f"it is not a zip: {error}"]
     found = [f"zip entry {bad} is damaged"] if bad else []
@@ -190,11 +297,14 @@ def _zip_faults(path: Path) -> list[str]:
     return found + [f"zip entry {name} is not stored" for name in squeezed]
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(part: IO[bytes]) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as packed:
-            content: dict[str, Any] = json.loads(packed.read("pypack.json"))
-            return content
+        with zipfile.ZipFile(part) as packed:
+            info = packed.getinfo("pypack.json")
+            if info.compress_type or max(info.compress_size, info.file_size) > _LARGEST_MANIFEST:
+                return {}
+            content = json.loads(packed.read(info))
+            return content if isinstance(content, dict) else {}
     except _ZIP_ERRORS:
         return {}
 

@@ -8,7 +8,7 @@ import json
 import shutil
 from typing import IO, TYPE_CHECKING, Any
 
-from pypack.bundle import layer, manifest, trailer, verify, zips
+from pypack.bundle import containers, layer, manifest, trailer, verify, zips
 from pypack.bundle.facts import read_facts
 from pypack.errors import StepError
 from pypack.images.image import Member, list_image, read_image
@@ -33,20 +33,44 @@ def run_bundle(context: Context) -> None:
     stub, app, *rest = context.inputs
     layers = dict(zip(("runtime", "deps"), zip(rest[::2], rest[1::2], strict=True), strict=False))
     facts = {kind: read_facts(pair[1]) for kind, pair in layers.items()}
-    with context.product.open("w+b") as out:
-        _copy(stub, out)
+    params = context.params
+    containers.check_size(params["container"], [stub, app, *(pair[0] for pair in layers.values())], params["target"])
+    with (
+        context.product.open("w+b") as file,
+        containers.payload(params["container"], stub, file, identifier=identifier(params["name"])) as out,
+    ):
         rows = [_append_layer(out, kind, pair[0]) for kind, pair in layers.items()]
-        described = manifest.build(context.params, rows, facts)
-        _append_app(out, app, rows, described, context.params, facts)
+        described = manifest.build(params, rows, facts)
+        _append_app(out, app, rows, described, params, facts)
     context.product.chmod(0o755)
-    faults = verify.faults(context.product)
+    _verify(context.product)
+    context.say(_summary(context, described))
+
+
+def identifier(name: str) -> str:
+    """Return the name that a bundle for macOS bears in its signature."""
+    return f"pypack.{name}"
+
+
+def run_join(context: Context) -> None:
+    """Step: the finished bundles of several processors -> one universal bundle."""
+    from pypack.macho import fat
+
+    fat.join(context.inputs, context.product)
+    context.product.chmod(0o755)
+    _verify(context.product)
+    size = context.product.stat().st_size / 1e6
+    context.say(f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB")
+
+
+def _verify(product: Path) -> None:
+    faults = verify.faults(product)
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise StepError(
             f"the bundle is not as it should be:\n{told}",
             do="remove the folder build and, if it comes back, the build cache (pypack cache --prune 0)",
         )
-    context.say(_summary(context, described))
 
 
 def _append_layer(out: IO[bytes], kind: str, path: Path) -> trailer.LayerEntry:
@@ -115,15 +139,19 @@ def launch_block(
     params: Mapping[str, Any], facts: Mapping[str, dict[str, Any]], app_sizes: Mapping[str, int]
 ) -> list[tuple[str, str]]:
     """Return the pairs of the trailer's launch block, in order."""
-    pairs = [(key, params[key]) for key in ("name", "version", "target", "launch", "python")]
-    pairs += [("boot", "boot.pyc"), *(("option", option) for option in params["options"]), ("site", params["site"])]
+    optional = [key for key in ("libpython", "loader") if params.get(key)]
+    pairs = [(key, params[key]) for key in ("name", "version", "target", "launch", "python", *optional)]
+    boot = next(name for name in ("boot.pyc", "boot.py") if name in app_sizes)
+    pairs += [("boot", boot), *(("option", option) for option in params["options"]), ("site", params["site"])]
     pairs.append(("path", "3:app"))
     if "deps" in facts:
         pairs.append(("path", "2:site-packages"))
     pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]
-    pairs.append(("sentinel", f"3:{app_sizes['boot.pyc']}:boot.pyc"))
+    pairs.append(("sentinel", f"3:{app_sizes[boot]}:{boot}"))
     floor = manifest.floor(facts)
-    return [*pairs, ("glibc", floor)] if floor else pairs
+    if not floor:
+        return pairs
+    return [*pairs, ("macos" if params["container"] == "macho" else "glibc", floor)]
 
 
 def _copy(path: Path, out: IO[bytes]) -> None:
@@ -152,8 +180,9 @@ def _summary(context: Context, described: Mapping[str, Any]) -> str:
     size = context.product.stat().st_size / 1e6
     python = described["python"]["version"]
     words = f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB, Python {python}"
-    if described["glibc"]["floor"]:
-        words += f", needs glibc {described['glibc']['floor']} or newer ({described['glibc']['needed_by']})"
+    for key, system in (("glibc", "glibc"), ("macos", "macOS")):
+        if described.get(key, {}).get("floor"):
+            words += f", needs {system} {described[key]['floor']} or newer ({described[key]['needed_by']})"
     if described["system_libraries"]:
         words += f"\n  it expects {', '.join(described['system_libraries'])} on the target"
     return words

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import time
 import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
+from pypack.bundle.window import Window
 from pypack.images.image import EPOCH, Member
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def write_entries(out: IO[bytes], entries: Iterable[tuple[Member, IO[bytes] | No
     differ in what they make of large absolute ones.
     """
     start = out.tell()
-    stream = cast("IO[bytes]", _Shifted(out, start)) if start >= LIMIT // 2 else out
+    stream = cast("IO[bytes]", Window(out, start)) if start >= LIMIT // 2 else out
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as packed:
         for member, content in entries:
             _write(packed, member, content)
@@ -54,28 +54,3 @@ def _mode_extra(mode: int, link: str) -> bytes:
     target = link.encode()
     body = struct.pack("<HIHH", mode, len(target), 0, 0) + target
     return struct.pack("<HHI", _MODE_EXTRA, len(body) + 4, zlib.crc32(body)) + body
-
-
-class _Shifted(io.RawIOBase):
-    """A file whose positions count from ``start``."""
-
-    def __init__(self, stream: IO[bytes], start: int) -> None:
-        self._stream, self._start = stream, start
-
-    def seekable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._stream.tell() - self._start
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset + self._start if whence == 0 else offset, whence) - self._start
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        return self._stream.write(data)
-
-    def flush(self) -> None:
-        self._stream.flush()

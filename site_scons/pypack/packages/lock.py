@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -104,9 +105,14 @@ def _uv_settings(folder: Path) -> Iterator[str]:
 def run_resolve(context: Context) -> None:
     """Step: ``uv pip compile`` of a requirements file for one target and version.
 
-    Inputs: the requirements file and those that it includes. Params: ``platform`` (uv's name), ``python`` (full
-    version), ``target``.
+    A lock that was made while the graph was made (``planned``) is taken as it is. Inputs: the requirements file and
+    those that it includes. Params: ``platform`` (uv's name), ``environment`` (variables for uv), ``python`` (full
+    version), ``target``, ``stamp``.
     """
+    planned: Path = context.params["planned"].value
+    if planned != context.product and is_current(planned, context.params["stamp"]):
+        shutil.copyfile(planned, context.product)
+        return
     import uv
 
     requirements = context.inputs[0].absolute()
@@ -119,8 +125,8 @@ def run_resolve(context: Context) -> None:
         command.append("--offline")
     context.note(" ".join(command))
     done = subprocess.run(
-        command, cwd=requirements.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        encoding="utf-8", errors="replace",
+        command, cwd=requirements.parent, env={**os.environ, **context.params["environment"]},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if done.returncode:
         raise _explained(done.stderr, requirements, context)
@@ -153,6 +159,15 @@ def read(path: Path, *, stamp: str = "") -> dict[str, Any]:
     return table
 
 
+def is_current(path: Path, stamp: str) -> bool:
+    """Say whether a lock is there and was made from ``stamp``."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return stream.readline().rstrip("\n") == f"{_STAMP}{stamp}"
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def check_offline(wheels: Iterable[Wheel]) -> None:
     """Name all wheels at once that are not in the download cache."""
     missing = [wheel.pin.file for wheel in wheels if fetch.cached(wheel.pin) is None and "://" in wheel.pin.urls[0]]
@@ -181,6 +196,13 @@ def choose_wheels(
     if faults:
         raise _no_wheel(faults, target, static=static)
     return chosen
+
+
+def needs_native(lock: Mapping[str, Any], target: Target, minor: str) -> bool:
+    """Say whether a package of the lock comes as native code only, so that a static Python cannot load it."""
+    accepted = tags.supported(target, minor, pure=True)
+    offers = ([_file_name(row) for row in _wheel_rows(package)] for package in lock.get("packages", []))
+    return any(names and tags.best(names, accepted) is None for names in offers)
 
 
 def _no_wheel(faults: list[str], target: Target, *, static: bool) -> StepError:

@@ -38,6 +38,18 @@ def _manylinux(arch: str, newest: int) -> list[str]:
     return [*found, f"linux_{arch}"]
 
 
+def uv_platform(target: Target) -> str:
+    """Return what uv calls the target with its floor (``--python-platform``)."""
+    if target.wheels == "manylinux":
+        return f"{target.wheel_arch}-manylinux_{target.floor.replace('.', '_')}"
+    return target.uv
+
+
+def uv_environment(target: Target) -> dict[str, str]:
+    """Return the variables that tell uv the floor where its platform's name does not (uv's "Environment variables")."""
+    return {"MACOSX_DEPLOYMENT_TARGET": target.floor} if target.wheels == "macosx" else {}
+
+
 def supported(target: Target, minor: str, *, pure: bool) -> dict[tags.Tag, int]:
     """Return every tag that a Python ``minor`` on ``target`` accepts, with its rank (0 is best).
 

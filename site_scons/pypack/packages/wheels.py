@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from pypack import binaries, bytecode
 from pypack.errors import ArchiveError, StepError
-from pypack.images.image import ImageBuilder
+from pypack.images import paths
+from pypack.images.image import ImageBuilder, read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,19 +19,22 @@ if TYPE_CHECKING:
     from installer.records import RecordEntry
     from installer.utils import Scheme
 
+    from pypack.images.image import Member
     from pypack.pipeline import Context
+    from pypack.targets import Target
 
 SITE = "site-packages"
 """Folder of the deps image that goes onto sys.path."""
 
+_APART = "drop one of the two, or ask the authors to keep to their own folders"
 _FOLDERS = {"purelib": SITE, "platlib": SITE, "scripts": "bin", "data": "data"}
 
 
 class _ImageDestination:
     """Where ``installer`` writes to: an image instead of a file system."""
 
-    def __init__(self, builder: ImageBuilder, wheel: str, owners: dict[str, str]) -> None:
-        self._builder, self._wheel, self._owners = builder, wheel, owners
+    def __init__(self, builder: ImageBuilder, wheel: str) -> None:
+        self._builder, self._wheel = builder, wheel
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         del section
@@ -63,47 +68,100 @@ class _ImageDestination:
         self._put(f"{SITE}/{record_file_path}", text.getvalue().encode(), executable=False)
 
     def _put(self, path: str, data: bytes, *, executable: bool) -> None:
-        if path in self._builder:
-            if self._builder.member(path).kind == "file" and self._builder.read(path) == data:
-                return
-            raise StepError(
-                f"{self._owners.get(path, 'another package')} and {self._wheel} both bring {path}, with other contents",
-                do="drop one of the two, or ask the authors to keep to their own folders",
-            )
-        self._owners[path] = self._wheel
-        self._builder.add(path, data, executable=executable)
+        if path not in self._builder:
+            self._builder.add(path, data, executable=executable)
+        elif self._builder.member(path).kind != "file" or self._builder.read(path) != data:
+            raise ArchiveError(f"{self._wheel} brings {path} twice, with other contents", do="tell its authors")
 
 
-def unpack_wheels(builder: ImageBuilder, wheels: Iterable[Path]) -> None:
-    """Unpack ``wheels`` into ``builder``, each checked against its own RECORD."""
+def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
+    """Unpack the wheel ``path`` into ``builder``, checked against its own RECORD."""
     import installer
     from installer.sources import WheelFile
 
+    destination = _ImageDestination(builder, path.name)
+    try:
+        with WheelFile.open(path) as source, warnings.catch_warnings():
+            # it tells of each __pycache__ in a wheel that it leaves out; we make bytecode of our own
+            warnings.simplefilter("ignore", RuntimeWarning)
+            source.validate_record(validate_contents=True)
+            installer.install(
+                source=source,
+                destination=cast("installer.destinations.WheelDestination", destination),
+                additional_metadata={"INSTALLER": b"pypack\n"},
+            )
+    except (StepError, ArchiveError):
+        raise
+    except Exception as error:  # the library raises many kinds for a wheel that is not sound
+        raise ArchiveError(
+            f"{path.name} cannot be unpacked: {type(error).__name__}: {error}",
+            do="it is damaged, or not a wheel that follows the specification",
+        ) from error
+
+
+def merge(builder: ImageBuilder, images: Iterable[Path], *, container: str = "elf") -> None:
+    """Add the images of several wheels, each named after its wheel. The same file twice must have one content.
+
+    For Windows and macOS (``container`` pe, macho) names, of folders too, must differ in more than case.
+    """
     owners: dict[str, str] = {}
-    for path in wheels:
-        destination = _ImageDestination(builder, path.name, owners)
-        try:
-            with WheelFile.open(path) as source, warnings.catch_warnings():
-                # it tells of each __pycache__ in a wheel that it leaves out; we make bytecode of our own
-                warnings.simplefilter("ignore", RuntimeWarning)
-                source.validate_record(validate_contents=True)
-                installer.install(
-                    source=source,
-                    destination=cast("installer.destinations.WheelDestination", destination),
-                    additional_metadata={"INSTALLER": b"pypack\n"},
+    spelt: dict[str, tuple[str, str]] = {}
+    for path in images:
+        for member, stream in read_image(path):
+            if container != "elf":
+                _check_case(member.path, path.stem, spelt)
+            if member.path not in builder:
+                builder.add_member(member, stream)
+                owners[member.path] = path.stem
+            elif not _same(builder, member, stream):
+                raise StepError(
+                    f"{owners[member.path]} and {path.stem} both bring {member.path}, with other contents", do=_APART
                 )
-        except (StepError, ArchiveError):
-            raise
-        except Exception as error:  # the library raises many kinds for a wheel that is not sound
-            raise ArchiveError(
-                f"{path.name} cannot be unpacked: {type(error).__name__}: {error}",
-                do="it is damaged, or not a wheel that follows the specification",
-            ) from error
+
+
+def _same(builder: ImageBuilder, member: Member, stream: IO[bytes] | None) -> bool:
+    there = builder.member(member.path)
+    if (there.kind, there.link) != (member.kind, member.link):
+        return False
+    return stream is None or builder.read(member.path) == stream.read()
+
+
+def _check_case(path: str, owner: str, spelt: dict[str, tuple[str, str]]) -> None:
+    """Refuse a path that is, but for case, another one or its folder; ``spelt`` is what came before, by folded name."""
+    for name in (path, *paths.parents(path)):
+        known, other = spelt.setdefault(name.casefold(), (name, owner))
+        if known != name:
+            owners = f"{other} and {owner} bring" if other != owner else f"{owner} brings"
+            raise StepError(
+                f"{owners} {known} and {name}, which are one name on Windows and macOS", do=_APART
+            )  # fmt: skip
+
+
+def run_wheel(context: Context) -> None:
+    """Step: one wheel -> image of what it installs, with bytecode.
+
+    Inputs: the wheel, and the kit where something can compile. Params: as for
+    :func:`pypack.bytecode.run_compile`, without ``below``.
+    """
+    with ImageBuilder("wheel", folder=context.product.parent) as builder:
+        unpack_wheel(builder, context.inputs[0])
+        if len(context.inputs) > 1:
+            bytecode.compile_image(context, builder, context.inputs[1], below=f"{SITE}/")
+        builder.write(context.product)
 
 
 def run_deps(context: Context) -> None:
-    """Step: the image of all packages. Inputs: the lock; extra: the wheels that it names, in its order."""
+    """Step: the image of all packages. Inputs: the lock; extra: the images of the wheels that it names.
+
+    Params: ``target``, for which each file of native code must be made.
+    """
+    target: Target = context.params["target"].value
     with ImageBuilder("deps", folder=context.product.parent) as builder:
-        unpack_wheels(builder, context.extra)
+        merge(builder, context.extra, container=target.container)
         builder.add_dir(SITE)
         builder.write(context.product)
+    wrong = "".join(f"\n  {each.path}: {each.why}" for each in binaries.mismatches(context.product, target))
+    if wrong:
+        raise StepError(
+            f"packages bring code that {target.name} cannot load:{wrong}", do="ask for other versions of them"
+        )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pypack import pins, targets
 from pypack.errors import InputError, unknown
 from pypack.fetching import urls
+from pypack.providers import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,11 +53,12 @@ def choose(
 
 def providers(user_pins: Iterable[RuntimePin] = ()) -> dict[str, Provider]:
     """Return the providers that exist, by name."""
+    from pypack.providers.embed import EmbedProvider
     from pypack.providers.host import HostProvider
     from pypack.providers.pbs import PbsProvider
     from pypack.providers.source import SourceProvider
 
-    found: tuple[Provider, ...] = (PbsProvider(user_pins), HostProvider(), SourceProvider())
+    found: tuple[Provider, ...] = (PbsProvider(user_pins), EmbedProvider(user_pins), HostProvider(), SourceProvider())
     return {provider.name: provider for provider in found}
 
 
@@ -79,7 +80,7 @@ def _served(provider: Provider, request: Request, where: str = "") -> Runtime:
 
 
 def _auto(request: Request, table: Mapping[str, Provider], settings: Settings, record: Path) -> Runtime:
-    entries, key = _recorded(record), f"{request.target.name} {request.version}".strip()
+    entries, key = records.read(record), f"{request.target.name} {request.version}".strip()
     kept = table.get(str(entries.get(key)))
     if kept is not None and kept.name in request.target.providers and not kept.refusal(request):
         return kept.runtime(request)
@@ -87,7 +88,7 @@ def _auto(request: Request, table: Mapping[str, Provider], settings: Settings, r
     if provider is None:
         raise _none(request, reasons)
     runtime = provider.runtime(request)
-    _keep(record, {**entries, key: provider.name})
+    records.write(record, {**entries, key: provider.name})
     why = "".join(f"; not {name}: {reason}" for name, reason in reasons.items())
     settings.say(f"  runtime for {request.target.name}: CPython {runtime.version} from {provider.name}{why}")
     return runtime
@@ -120,18 +121,3 @@ def _none(request: Request, reasons: Mapping[str, str]) -> InputError:
         do=f"set {urls.MIRROR} to a mirror, ask for another --python, or name an archive with --runtime",
         see=_SEE,
     )
-
-
-def _recorded(record: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _keep(record: Path, entries: Mapping[str, Any]) -> None:
-    record.parent.mkdir(parents=True, exist_ok=True)
-    part = record.with_name(f"{record.name}.part")
-    part.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(record)

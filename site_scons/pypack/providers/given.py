@@ -70,6 +70,7 @@ class GivenProvider:
             static=facts.static,
             notes=tree.notes(target, static=facts.static),
             pins=(pin,) if pin else (),
+            lacks=tree.lacks(),
         )
 
     def _whole(self, product: str, facts: Facts, pin: Pin | None) -> Step:

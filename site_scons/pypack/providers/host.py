@@ -12,7 +12,7 @@ from pypack.binaries import glibc_floor, is_glibc
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, unpacked
 from pypack.pipeline import Step
-from pypack.providers import host_interpreter, host_libraries, host_tree
+from pypack.providers import host_interpreter, host_libraries, host_tree, tree
 from pypack.providers.base import Runtime
 from pypack.targets import Layout
 
@@ -84,7 +84,9 @@ class HostProvider:
                 "patchelf": host_tree.patchelf_version(),
             },
         )
-        return Runtime(provider=self.name, version=here.version, place=place, image=step, notes=_notes(here))
+        return Runtime(
+            provider=self.name, version=here.version, place=place, image=step, notes=_notes(here), lacks=tree.lacks()
+        )  # fmt: skip
 
 
 def make(context: Context) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from pypack.errors import ArchiveError
@@ -39,6 +40,7 @@ _TKINTER = (
     "{stdlib}/tkinter", "{stdlib}/turtle.py", "{stdlib}/lib-dynload/_tkinter*", "DLLs/_tkinter*", "DLLs/tcl*",
     "DLLs/tk*", "tcl", "lib/tcl*", "lib/tk*", "lib/itcl*", "lib/thread*", "lib/libtcl*", "lib/libtk*",
 )  # fmt: skip
+_MODULE = re.compile(r"\{stdlib\}/(?:lib-dynload/)?(\w+)(?:\.py|\*)?")
 _DEV = ("include", "libs", "lib/*.a", "lib/libpython*", "lib/pkgconfig", "{stdlib}/config-*/*.a", "PYTHON.json")
 
 
@@ -57,7 +59,7 @@ def patch(product: str, whole: Step, target: Target, version: str, *, tkinter: b
     return Step(
         product=product,
         action="patch",
-        version=1,
+        version=2 if target.container == "macho" else 1,  # 2: names inside Mach-Os are rewritten
         run=_patch,
         inputs=(whole,),
         params={
@@ -88,14 +90,25 @@ def notes(target: Target, *, static: bool = False) -> tuple[str, ...]:
     return ()
 
 
-def mismatch(binary: Binary | None, *, container: str, arch: str, libc: str) -> str:
-    """Say why an executable does not belong to a target with these features, in one clause, or ``""``."""
+def lacks(*, tkinter: bool = True) -> tuple[str, ...]:
+    """Return the modules of the standard library that :func:`patch` leaves out, sorted."""
+    found = (_MODULE.fullmatch(pattern) for pattern in (*_STDLIB, *(() if tkinter else _TKINTER)))
+    return tuple(sorted(module[1] for module in found if module))
+
+
+def mismatch(
+    binary: Binary | None, *, container: str, arch: str, libc: str, what: str = "its interpreter"
+) -> str:  # fmt: skip
+    """Say why an executable does not belong to a target with these features, in one clause, or ``""``.
+
+    ``what`` is how the clause names the executable.
+    """
     if binary is None:
-        return "its interpreter is no executable"
+        return f"{what} is no executable"
     if binary.container != container or arch not in binary.machines:
-        return f"its interpreter is {binary.container} for {', '.join(binary.machines)}, not {container} for {arch}"
+        return f"{what} is {binary.container} for {', '.join(binary.machines)}, not {container} for {arch}"
     if libc and binary.libc and binary.libc != libc:
-        return f"its interpreter is linked with {binary.libc}'s C library, not with {libc}'s"
+        return f"{what} is linked with {binary.libc}'s C library, not with {libc}'s"
     return ""
 
 
@@ -108,6 +121,8 @@ def _extract(context: Context) -> None:
 
 
 def _patch(context: Context) -> None:
+    from pypack.macho import install_names
+
     params, layout = context.params, Layout(**context.params["layout"])
 
     def run(builder: ImageBuilder) -> None:
@@ -115,7 +130,8 @@ def _patch(context: Context) -> None:
         change.drop(builder, params["drop"])
         builder.filter(lambda path: not path.startswith("bin/") or path in params["programs"])
         change.clean_sysconfig(builder, layout.stdlib, install=params["install"], build=params["build"])
-        # Mach-O: this is where install names get rewritten; ELF and PE find their libraries relative to themselves
+        if params["container"] == "macho":  # ELF and PE find their libraries relative to themselves
+            install_names.fix(builder, python=layout.python, libpython=layout.libpython)
         change.unlink_lost(builder)
         builder.add_dir(layout.site_packages)
 
@@ -138,14 +154,26 @@ def check(builder: ImageBuilder, layout: Layout, *, container: str, arch: str, l
     """Refuse a tree that is no runtime of the layout, or one for another system."""
     from pypack import binaries
 
-    missing = [path for path in (layout.python, f"{layout.stdlib}/os.py") if path not in builder]
+    there = set(builder.paths())
+    landmark = f"{layout.stdlib}/os.py"  # or its bytecode, where the standard library comes without sources
+    missing = [path for path in (layout.python, landmark) if not {path, f"{path}c"} & there]
     if missing:
         raise ArchiveError(f"this is no runtime: it has no {' and no '.join(missing)}", do="use another runtime")
-    real = layout.python
-    while real in builder and builder.member(real).kind == "link":
+    names = {layout.python: "its interpreter"}
+    if container != "elf" and layout.libpython in builder:  # what the launcher opens, and python.exe is small beside
+        names[layout.libpython] = f"its {posixpath.basename(layout.libpython)}"
+    for path, what in names.items():
+        found = binaries.read(io.BytesIO(builder.read(_real(builder, path))))
+        if fault := mismatch(found, container=container, arch=arch, libc=libc, what=what):
+            raise ArchiveError(f"this runtime is for another system: {fault}", do="use a runtime of the target")
+
+
+def _real(builder: ImageBuilder, path: str) -> str:
+    """Return the file that a path of the tree leads to."""
+    real, seen = path, set[str]()
+    while real in builder and builder.member(real).kind == "link" and real not in seen:
+        seen.add(real)
         real = posixpath.normpath(posixpath.join(posixpath.dirname(real), builder.member(real).link))
-    if real not in builder:
-        raise ArchiveError(f"this is no runtime: {layout.python} leads nowhere", do="use another runtime")
-    fault = mismatch(binaries.read(io.BytesIO(builder.read(real))), container=container, arch=arch, libc=libc)
-    if fault:
-        raise ArchiveError(f"this runtime is for another system: {fault}", do="use a runtime of the target")
+    if real not in builder or builder.member(real).kind != "file":
+        raise ArchiveError(f"this is no runtime: {path} leads nowhere", do="use another runtime")
+    return real
