@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack import app, graph, imports
+from pypack.errors import InputError, PypackError
 from pypack.packages import lock
 from pypack.pipeline import Context
 from pypack.providers import choose, kits
@@ -27,7 +28,32 @@ def bundles(project: Project, targets: Sequence[Target], *, build: Path, setting
         settings.say(f"  {note}")
     app.check_entry(project)
     files = app.digest(project, app.memory(project, build))
-    return [_bundle(project, target, files, build, settings) for target in targets]
+    steps: list[Step] = []
+    faults: list[tuple[str, PypackError]] = []
+    for target in targets:
+        try:
+            steps.append(_bundle(project, target, files, build, settings))
+        except PypackError as error:
+            faults.append((target.name, error))
+    if faults:
+        raise _joined(faults, [target.name for target in targets])
+    return steps
+
+
+def _joined(faults: list[tuple[str, PypackError]], names: list[str]) -> PypackError:
+    """Return what is wrong with some of the targets as one error; what is the same for several is told once."""
+    grouped: dict[str, list[str]] = {}
+    for name, error in faults:
+        grouped.setdefault(str(error), []).append(name)
+    if len(grouped) == 1 and len(faults) == len(names):
+        return faults[0][1]
+    told = "\n".join(f"{', '.join(which)}: {text}".replace("\n", "\n  ") for text, which in grouped.items())
+    wrong = {name for name, _ in faults}
+    rest = ",".join(name for name in names if name not in wrong)
+    return InputError(
+        f"{len(faults)} of {len(names)} targets cannot be built:\n{told}",
+        do=f"mend that, or build the others: target={rest}" if rest else "mend that",
+    )
 
 
 def _bundle(project: Project, target: Target, files: str, build: Path, settings: Settings) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from dataclasses import dataclass, fields, replace
@@ -98,6 +99,13 @@ def check_floors(floors: Mapping[str, object]) -> list[str]:
 def load(path: Path | None = None) -> dict[str, Target]:
     """Read the table. Every fault of every row is reported in one error."""
     file = path or folders.data("runtimes") / "targets.toml"
+    return dict(_loaded(file, file.stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(file: Path, changed: int) -> dict[str, Target]:
+    """Read a file once for each time that it was ``changed``: a build asks for the table dozens of times."""
+    del changed
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     faults: list[str] = []
     layouts = {name: _layout(name, row, faults) for name, row in table.get("layout", {}).items()}

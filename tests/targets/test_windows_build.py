@@ -15,12 +15,14 @@ import lief
 import pefile
 import pytest
 
-from pypack import binaries, project, runner, targets, zig
+from pypack import binaries, project, targets, zig
 from pypack.images.image import unpack
 from pypack.pipeline import Context, Settings
 from pypack.providers.base import Request
 from pypack.providers.embed import LACKS, EmbedProvider
 from pypack.windows import resources
+from tests.cases.conftest import run
+from tests.support.foreign import runner_for
 from tests.unit.test_windows_resources import bitmap, ico, png
 
 HERE = Path(__file__).parents[2]
@@ -84,11 +86,15 @@ def runtime(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def python(runtime):
     """Run some code by the real python.exe and return what it printed."""
-    found = runner.find(X86)
-    if isinstance(found, runner.Missing):
-        pytest.skip(f"programs for Windows cannot be started here: {found.why} -> {found.do}")
-    program = runtime / "python" / "python.exe"
-    return lambda code: found.output(program, ["-I", "-S", "-B", "-c", code]).strip()
+    found = runner_for(X86.name)
+    start = [*found.words, runtime / "python" / "python.exe", "-I", "-S", "-B", "-c"]
+
+    def told(code: str) -> str:
+        done = run([*start, code], env={**os.environ, **found.environment}, timeout=300)
+        assert done.code == 0, done.text
+        return done.out.strip()
+
+    return told
 
 
 def compiled(runtime: Path, target: targets.Target, *words: str, library: str = "python313.lib") -> Path:
@@ -214,7 +220,4 @@ def test_resources_are_read_back(stamped, arch):
 
 
 def test_a_stamped_program_starts(stamped):
-    found = runner.find(X86)
-    if isinstance(found, runner.Missing):
-        pytest.skip(f"programs for Windows cannot be started here: {found.why} -> {found.do}")
-    assert found.run(stamped["x86_64"]) == 7
+    assert runner_for(X86.name).run(stamped["x86_64"]) == 7

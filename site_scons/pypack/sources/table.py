@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,13 @@ class Table:
 def load(path: Path | None = None) -> Table:
     """Read the table and the patches that belong to it; every fault is reported in one error."""
     file = path or folders.data("runtimes") / "sources.toml"
+    return _loaded(file, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(file: Path, changed: int) -> Table:
+    """Read a file once for each time that it was ``changed``."""
+    del changed
     data = tomllib.loads(file.read_text(encoding="utf-8"))
     faults: list[str] = []
     known = patches.load(file.parent / "patches", faults)
