@@ -73,12 +73,24 @@ static bool has_size(const char *path, uint64_t size)
     return file_look(path, false, &info) == 0 && info.kind == KIND_FILE && info.size == size;
 }
 
+/* The link to the loader, where there has to be one. */
+static bool loader_stands(const struct launcher *launcher)
+{
+    struct file_info info;
+    if (!launcher->bundle.launch.loader)
+        return true;
+    char *link = app_loader(launcher);
+    bool stands = file_look(link, false, &info) == 0 && info.kind == KIND_LINK;
+    memory_free(link);
+    return stands;
+}
+
 static bool shim_stands(const struct launcher *launcher, const char *python)
 {
     struct text lines = {0};
     shim_describe(launcher, &lines);
     char *file = app_path(launcher, SHIM_FILE);
-    bool stands = has_size(python, launcher_size(launcher)) && has_size(file, lines.size);
+    bool stands = has_size(python, launcher_size(launcher)) && has_size(file, lines.size) && loader_stands(launcher);
     memory_free(file);
     text_free(&lines);
     return stands;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "exit_codes.h"
+#include "system.h"
 #include "trailer.h"
 
 static int refused(struct fault *fault, const char *key, const char *value)
@@ -108,9 +109,13 @@ static int complete(const struct launch *launch, struct fault *fault)
         return refused(fault, !launch->python ? "python" : !launch->boot ? "boot" : "target", " (missing)");
     if (!launch->mode || (strcmp(launch->mode, "exec") != 0 && strcmp(launch->mode, "embed") != 0))
         return refused(fault, "launch", launch->mode ? launch->mode : " (missing)");
-    if (strcmp(launch->mode, "embed") == 0 && !launch->libpython)
-        return refused(fault, "libpython", " (missing)");
-    return EXIT_FINE;
+    if (strcmp(launch->mode, "embed") != 0)
+        return EXIT_FINE;
+    if (!system_embeds())
+        return fault_set(fault, EXIT_TRAILER, "build the bundle again, with the launcher of its target",
+                         "the bundle wants Python as a library (launch=embed, for %s), which this launcher cannot load",
+                         launch->target);
+    return launch->libpython ? EXIT_FINE : refused(fault, "libpython", " (missing)");
 }
 
 int launch_read(char *block, size_t size, struct launch *launch, struct fault *fault)

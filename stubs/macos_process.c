@@ -96,6 +96,8 @@ bool system_version(const char *part, handle self, unsigned *major, unsigned *mi
     if (strcmp(part, "macos") != 0 || sysctlbyname("kern.osproductversion", version, &size, NULL, 0) != 0)
         return false;
     char *rest;
+    if (strcmp(version, "10.16") == 0 || strncmp(version, "10.16.", 6) == 0)
+        return false; /* what macOS 11 and later answer where they play an older one (SYSTEM_VERSION_COMPAT=1) */
     *major = (unsigned)strtoul(version, &rest, 10);
     *minor = *rest == '.' ? (unsigned)strtoul(rest + 1, NULL, 10) : 0;
     return rest != version;

@@ -137,6 +137,11 @@ static bool is_named(const char *variable, const char *const *names)
     return false;
 }
 
+bool system_embeds(void)
+{
+    return false;
+}
+
 oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program)
 {
     (void)library, (void)words, (void)forget, (void)program;

@@ -131,6 +131,13 @@ static bool is_wanted(const struct launcher *launcher, const struct layer *layer
     return wanted;
 }
 
+/* Whether a folder is at this path; where that cannot be found out there may be one. */
+static bool stands(const char *path)
+{
+    struct file_info info;
+    return file_look(path, false, &info) != 0 || info.kind == KIND_FOLDER;
+}
+
 /* Out of the way in one step, then gone. */
 static int discard(struct launcher *launcher, const char *name, const char *path)
 {
@@ -141,16 +148,17 @@ static int discard(struct launcher *launcher, const char *name, const char *path
     oserr error = file_rename(path, draft);
     oserr left = folder_remove(draft);
     memory_free(draft);
-    return error || left ? cache_refuses(launcher, error ? error : left, "removing a folder") : EXIT_FINE;
+    if (!error && !left)
+        return EXIT_FINE;
+    return fault_set(&launcher->fault, EXIT_PLACE, "", "%s while removing %s", system_text(error ? error : left), path);
 }
 
 static int clean_layer(struct launcher *launcher, const struct layer *layer, struct text *lines)
 {
-    struct file_info info;
     handle lock;
     char *path = layer_path(launcher, layer->kind, "");
     int code = EXIT_FINE;
-    if (file_look(path, false, &info) == 0 && info.kind == KIND_FOLDER) {
+    if (stands(path)) {
         code = cache_lock(launcher, layer->folder, &lock);
         if (code == EXIT_FINE) {
             bool wanted = is_wanted(launcher, layer);
@@ -165,33 +173,71 @@ static int clean_layer(struct launcher *launcher, const struct layer *layer, str
     return code;
 }
 
+/* No other place is to be tried: here is what was to be removed. */
+static int still_there(struct launcher *launcher)
+{
+    struct text why = {0};
+    text_add(&why, text_of(&launcher->fault.what));
+    int code = fault_set(&launcher->fault, EXIT_IN_USE,
+                         "make that folder writable and end what has files of it open, then clean again",
+                         "this program could not be removed from %s: %s", launcher->place->path, text_of(&why));
+    text_free(&why);
+    return code;
+}
+
 static int in_use(struct launcher *launcher, const char *why)
 {
     return fault_set(&launcher->fault, EXIT_IN_USE, "end it, then clean again", "nothing was removed: %s", why);
 }
 
-/* The exclusive lock says that no process runs the program; none can begin before the folder is gone. */
+/* The exclusive lock says that no process runs the program; a folder without the file is one that nothing can run from. */
+static int lock_app(struct launcher *launcher)
+{
+    char *settings = app_path(launcher, "pyvenv.cfg");
+    oserr error = file_open(settings, &launcher->app_lock);
+    bool missing = error && system_meaning(error) == MEANS_MISSING;
+    memory_free(settings);
+    if (error) {
+        launcher->app_lock = NO_HANDLE;
+        return missing ? EXIT_FINE : cache_refuses(launcher, error, "opening its pyvenv.cfg");
+    }
+    error = lock_try(launcher->app_lock, false);
+    if (!error)
+        return EXIT_FINE;
+    return in_use(launcher, system_meaning(error) == MEANS_BUSY
+                                ? "the program is running"
+                                : "this file system cannot tell whether the program is running");
+}
+
+/* While the lock is held none can begin before the folder is gone. */
 static int clean_app(struct launcher *launcher, struct text *lines)
 {
-    char *settings = app_path(launcher, "pyvenv.cfg"), *folder = app_path(launcher, NULL);
-    int code = EXIT_FINE;
-    if (file_open(settings, &launcher->app_lock) == 0) {
-        oserr error = lock_try(launcher->app_lock, false);
-        if (error)
-            code = in_use(launcher, system_meaning(error) == MEANS_BUSY
-                                        ? "the program is running"
-                                        : "this file system cannot tell whether the program is running");
-        if (!system_moves_open())
-            app_release(launcher); /* a start that comes in between keeps the folder from being moved */
-        if (code == EXIT_FINE)
-            code = discard(launcher, launcher->bundle.id, folder);
+    char *folder = app_path(launcher, NULL);
+    int code = lock_app(launcher);
+    if (!system_moves_open())
+        app_release(launcher); /* a start that comes in between keeps the folder from being moved */
+    if (code == EXIT_FINE && stands(folder)) {
+        code = discard(launcher, launcher->bundle.id, folder);
         if (code == EXIT_FINE)
             text_format(lines, "removed %s\n", folder);
-        app_release(launcher);
     }
-    memory_free(settings);
+    app_release(launcher);
     memory_free(folder);
     return code;
+}
+
+/* Whether anything of this program is in the place. */
+static bool holds_program(const struct launcher *launcher)
+{
+    char *folder = app_path(launcher, NULL);
+    bool found = stands(folder);
+    memory_free(folder);
+    for (unsigned i = 0; i < launcher->bundle.layer_count && !found; i++) {
+        folder = layer_path(launcher, launcher->bundle.layers[i].kind, "");
+        found = stands(folder);
+        memory_free(folder);
+    }
+    return found;
 }
 
 static int clean_here(struct launcher *launcher)
@@ -199,17 +245,19 @@ static int clean_here(struct launcher *launcher)
     struct text lines = {0}, why = {0};
     enum place_state state = place_look(launcher->place, &why);
     text_free(&why);
-    if (state == PLACE_MISSING)
-        return fault_set(&launcher->fault, EXIT_PLACE, "", "it is not there");
+    if (state == PLACE_MISSING || !holds_program(launcher))
+        return fault_set(&launcher->fault, EXIT_PLACE, "", "it holds nothing of this program");
+    if (launcher->read_only)
+        return fault_set(&launcher->fault, EXIT_IN_USE, "let the administrator run it with PYPACK_SELF=clean",
+                         "this program could not be removed from %s, which belongs to the administrator",
+                         launcher->place->path);
     int code = cache_prepare(launcher);
     if (code == EXIT_FINE)
         code = clean_app(launcher, &lines);
     for (unsigned i = 0; i < launcher->bundle.layer_count && code == EXIT_FINE; i++)
         code = clean_layer(launcher, &launcher->bundle.layers[i], &lines);
-    if (code == EXIT_FINE && lines.size == 0)
-        code = fault_set(&launcher->fault, EXIT_PLACE, "", "it holds nothing of this program");
     print(&lines);
-    return code;
+    return code == EXIT_PLACE ? still_there(launcher) : code;
 }
 
 static int clean(struct launcher *launcher)

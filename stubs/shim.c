@@ -155,13 +155,16 @@ static const char *parse(size_t size, struct shim *shim)
     return "it wants a kind of start that this launcher does not know";
 }
 
-/* What Python takes as its own path: the word that we were started by if that leads somewhere, like Python itself does. */
-static char *own_name(const struct launcher *launcher)
+/*
+ * What Python takes as its own path: the word that we were started by, or where PATH found that, if it leads somewhere; like
+ * Python itself it does not go through links, so that a pyvenv.cfg beside one counts.
+ */
+static const char *own_name(const struct launcher *launcher)
 {
     struct file_info info;
-    char *typed = launcher->words[0];
-    bool leads = strchr(typed, '/') && file_look(typed, true, &info) == 0 && info.kind == KIND_FILE;
-    return leads ? typed : launcher->path.data;
+    const char *called = launcher->called;
+    bool leads = strchr(called, '/') && file_look(called, true, &info) == 0 && info.kind == KIND_FILE;
+    return leads ? called : text_of(&launcher->path);
 }
 
 static oserr become(const struct launcher *launcher, const struct shim *shim)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that the launcher asks of the operating system. posix_*.c answers it; nothing else in the launcher knows the
- * system. Paths are zero-terminated bytes with "/". An `oserr` is 0 or the system's own error number.
+ * All that the launcher asks of the operating system. posix_*.c answers it with linux_*.c or macos_*.c, windows_*.c does on
+ * Windows; nothing else in the launcher knows the system. Paths are zero-terminated bytes with "/". An `oserr` is 0 or the system's own error number.
  */
 #ifndef PYPACK_SYSTEM_H
 #define PYPACK_SYSTEM_H
@@ -79,6 +79,7 @@ oserr system_become(const char *path, char *const *words, const char *const *for
  * The variables in `forget` leave the environment first. `program`: nothing but the bundle says where Python's parts are; an
  * interpreter looks around as Python does. Returns on failure only.
  */
+bool system_embeds(void); /* whether there is such a way at all */
 oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program);
 
 /* ---- files ---- */

@@ -26,9 +26,6 @@ static inline oserr last_error(void)
     return error ? (oserr)error : ERROR_GEN_FAILURE;
 }
 
-/* The console as it was before us; called before Python starts. */
-void console_restore(void);
-
 oserr file_create(const char *path, handle *file); /* a new one, for writing */
 
 #endif

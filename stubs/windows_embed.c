@@ -52,6 +52,30 @@ static void set_home(HMODULE python, const wchar_t *library)
     set(home);
 }
 
+bool system_embeds(void)
+{
+    return true;
+}
+
+/*
+ * What CPython brings beside its library (vcruntime140_1.dll, which many wheels import) is for all: python.exe stands there, and
+ * so its loader looks there. The system may refuse the prefix that lifts a path's limit.
+ */
+static void share_folder(const wchar_t *library)
+{
+    wchar_t *folder = _wcsdup(library);
+    wchar_t *end = folder ? wcsrchr(folder, L'\\') : NULL;
+    if (end)
+        *end = L'\0';
+    if (end && !AddDllDirectory(folder) && wcsncmp(folder, L"\\\\?\\", 4) == 0) {
+        bool shared = wcsncmp(folder + 4, L"UNC\\", 4) == 0;
+        if (shared)
+            folder[6] = L'\\';
+        AddDllDirectory(folder + (shared ? 6 : 4));
+    }
+    free(folder);
+}
+
 oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program)
 {
     char *native = system_native(library); /* not wide_path(): what is loaded here ends up in sys.prefix */
@@ -74,7 +98,7 @@ oserr system_embed(const char *library, char *const *words, const char *const *f
         set_home(python, wide);
     if (is_old(python))
         _wputenv_s(L"__PYVENV_LAUNCHER__", given[0]);
-    console_restore();
+    share_folder(wide);
     SetUnhandledExceptionFilter(NULL); /* a crash is told as python.exe tells it, not by our C library's start code */
     exit(start(count, given));
 }

@@ -70,13 +70,31 @@ oserr file_look(const char *path, bool follow, struct file_info *info)
     return error;
 }
 
+/*
+ * The number of a standard handle that was closed before us may be given out again, and what is written to standard error would
+ * then get into this file. A duplicate has another number while the first one is still in use.
+ */
+static HANDLE clear_of_standard(HANDLE file)
+{
+    static const DWORD standard[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
+    HANDLE other, self = GetCurrentProcess();
+    for (size_t i = 0; i < sizeof standard / sizeof *standard; i++) {
+        if (file != GetStdHandle(standard[i]) || !DuplicateHandle(self, file, self, &other, 0, FALSE, DUPLICATE_SAME_ACCESS))
+            continue;
+        other = clear_of_standard(other); /* there are three numbers: it ends */
+        CloseHandle(file);
+        return other;
+    }
+    return file;
+}
+
 static oserr open_as(const char *path, DWORD access, DWORD how, handle *file)
 {
     wchar_t *wide = wide_path(path);
     HANDLE made = CreateFileW(wide, access, SHARED, NULL, how, FILE_ATTRIBUTE_NORMAL, NULL);
     oserr error = made == INVALID_HANDLE_VALUE ? last_error() : 0;
     memory_free(wide);
-    *file = error ? NO_HANDLE : (handle)made;
+    *file = error ? NO_HANDLE : (handle)clear_of_standard(made);
     return error;
 }
 

@@ -5,8 +5,10 @@
 
 #include "windows_body.h"
 
-#define TRIES 40 /* of what a virus scanner, which has just opened a new file, hinders for a moment */
-#define PAUSE 25 /* milliseconds between them */
+/* What a virus scanner or an indexer has just opened is in the way for a moment. Milliseconds: */
+#define PATIENCE 10000 /* for one renaming, or for the removal of one tree */
+#define FIRST_PAUSE 10 /* each is twice the one before */
+#define LONGEST_PAUSE 500
 
 bool system_moves_open(void)
 {
@@ -34,9 +36,24 @@ oserr folder_make_all(const char *path)
     return error ? error : folder_make(path);
 }
 
+struct patience {
+    DWORD left;
+    DWORD pause;
+};
+
 static bool is_passing(DWORD error)
 {
     return error == ERROR_ACCESS_DENIED || error == ERROR_SHARING_VIOLATION;
+}
+
+/* False if there was enough waiting. */
+static bool wait_on(struct patience *patience)
+{
+    DWORD pause = patience->pause < patience->left ? patience->pause : patience->left;
+    Sleep(pause);
+    patience->left -= pause;
+    patience->pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE;
+    return pause != 0;
 }
 
 static bool is_folder(const wchar_t *path)
@@ -48,18 +65,25 @@ static bool is_folder(const wchar_t *path)
 /* An empty folder gives way, as it does elsewhere; a file does not. */
 static oserr rename_wide(const wchar_t *from, const wchar_t *to)
 {
-    for (int tries = 0;; tries++) {
+    struct patience patience = {PATIENCE, FIRST_PAUSE};
+    for (bool removed = false;;) {
         if (MoveFileExW(from, to, 0))
             return 0;
         DWORD error = GetLastError();
         if (is_folder(to)) {
-            if (RemoveDirectoryW(to) && MoveFileExW(from, to, 0))
-                return 0;
-            return is_folder(to) ? ERROR_ALREADY_EXISTS : last_error();
-        }
-        if (!is_passing(error) || tries == TRIES)
+            DWORD why = RemoveDirectoryW(to) ? 0 : GetLastError();
+            if (why == 0 && !removed) {
+                removed = true;
+                continue;
+            }
+            if (why && !is_passing(why) && system_meaning((oserr)why) != MEANS_MISSING)
+                return ERROR_ALREADY_EXISTS;
+            error = ERROR_ALREADY_EXISTS; /* it gives way slowly, or somebody makes it again and again */
+        } else if (!is_passing(error)) {
             return (oserr)error;
-        Sleep(PAUSE);
+        }
+        if (!wait_on(&patience))
+            return (oserr)error;
     }
 }
 
@@ -118,30 +142,35 @@ oserr folder_list(const char *path, struct text *names)
     return error == ERROR_NO_MORE_FILES ? 0 : error;
 }
 
-static oserr remove_one(const wchar_t *path, DWORD attributes)
+/* A folder is not empty for as long as somebody has a removed file in it open; `emptied`: nothing else can be in it. */
+static oserr remove_one(const wchar_t *path, DWORD attributes, bool emptied, struct patience *patience)
 {
+    patience->pause = FIRST_PAUSE;
     if (attributes & FILE_ATTRIBUTE_READONLY)
         SetFileAttributesW(path, attributes & ~(DWORD)FILE_ATTRIBUTE_READONLY);
-    for (int tries = 0;; tries++) {
+    for (;;) {
         if (attributes & FILE_ATTRIBUTE_DIRECTORY ? RemoveDirectoryW(path) : DeleteFileW(path))
             return 0;
         DWORD error = GetLastError();
         if (error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND)
             return 0;
-        if (error != ERROR_SHARING_VIOLATION || tries == TRIES)
+        if (!is_passing(error) && !(emptied && error == ERROR_DIR_NOT_EMPTY))
             return (oserr)error;
-        Sleep(PAUSE);
+        if (!wait_on(patience))
+            return (oserr)error;
     }
 }
 
-static oserr empty_folder(const char *path)
+static oserr remove_tree(const char *path, struct patience *patience);
+
+static oserr empty_folder(const char *path, struct patience *patience)
 {
     struct listing listing;
     oserr first = 0, error = list_open(path, &listing);
     for (; !error; error = list_next(&listing, false)) {
         char *name = narrow_path(listing.found.cFileName);
         char *whole = path_join(path, name, NULL);
-        oserr failed = folder_remove(whole);
+        oserr failed = remove_tree(whole, patience);
         if (failed && !first)
             first = failed;
         memory_free(whole);
@@ -151,7 +180,7 @@ static oserr empty_folder(const char *path)
     return first;
 }
 
-oserr folder_remove(const char *path)
+static oserr remove_tree(const char *path, struct patience *patience)
 {
     wchar_t *wide = wide_path(path);
     DWORD attributes = GetFileAttributesW(wide);
@@ -159,9 +188,15 @@ oserr folder_remove(const char *path)
     if (!error) {
         /* a reparse point goes as it is: what it leads to is not ours */
         if ((attributes & FILE_ATTRIBUTE_DIRECTORY) && !(attributes & FILE_ATTRIBUTE_REPARSE_POINT))
-            inner = empty_folder(path);
-        error = remove_one(wide, attributes);
+            inner = empty_folder(path, patience);
+        error = remove_one(wide, attributes, !inner, patience);
     }
     memory_free(wide);
     return system_meaning(error) == MEANS_MISSING ? 0 : error && inner ? inner : error;
+}
+
+oserr folder_remove(const char *path)
+{
+    struct patience patience = {PATIENCE, FIRST_PAUSE};
+    return remove_tree(path, &patience);
 }

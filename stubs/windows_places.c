@@ -32,16 +32,32 @@ static char *absolute(const wchar_t *path)
     return made;
 }
 
-/* Python adds to the paths that it is given: where they are long they get the prefix that lifts the limit. */
-static char *roomy(char *path)
+static bool is_long(const char *path)
+{
+    return strlen(path) > LONG_ROOT;
+}
+
+/* With the prefix that lifts the limit of a path's length. */
+static char *unlimited(char *path)
 {
     struct text made = {0};
-    if (strlen(path) <= LONG_ROOT || strncmp(path, "//?/", 4) == 0)
+    if (strncmp(path, "//?/", 4) == 0)
         return path;
     text_add(&made, path[0] == '/' ? "//?/UNC" : "//?/");
     text_add(&made, path[0] == '/' ? path + 1 : path);
     memory_free(path);
     return made.data;
+}
+
+/* Python adds to the paths that it is given: where they are long they get the prefix, and so does what they begin with. */
+static struct place place_below(char *base, const char *name, const char *origin, bool shared_above)
+{
+    char *path = path_join(base, name, NULL);
+    if (is_long(path)) {
+        path = unlimited(path);
+        base = unlimited(base);
+    }
+    return (struct place){base, path, origin, shared_above};
 }
 
 static DWORD ask_variable(wchar_t *buffer, DWORD room, const void *name)
@@ -53,6 +69,22 @@ static char *from_variable(const wchar_t *name)
 {
     wchar_t *value = wide_answer(ask_variable, name);
     char *path = value ? absolute(value) : NULL;
+    memory_free(value);
+    return path;
+}
+
+static bool is_slash(wchar_t character)
+{
+    return character == L'/' || character == L'\\';
+}
+
+/* As from_variable(), but a path that depends on the working folder is as good as none. */
+static char *from_absolute(const wchar_t *name)
+{
+    wchar_t *value = wide_answer(ask_variable, name);
+    bool whole = value && ((is_slash(value[0]) && is_slash(value[1])) ||
+                           (value[0] && value[1] == L':' && is_slash(value[2])));
+    char *path = whole ? absolute(value) : NULL;
     memory_free(value);
     return path;
 }
@@ -74,19 +106,20 @@ static char *from_profile(void)
 static void add_user_cache(struct place **places, size_t *count)
 {
     const char *origin = "LOCALAPPDATA";
-    char *base = from_variable(L"LOCALAPPDATA");
+    char *base = from_absolute(L"LOCALAPPDATA");
     if (!base) {
         base = from_profile();
         origin = "the user's profile";
     }
     if (base)
-        add(places, count, (struct place){base, roomy(path_join(base, "pypack", NULL)), origin, false});
+        add(places, count, place_below(base, "pypack", origin, false));
 }
 
-static DWORD ask_temporary(wchar_t *buffer, DWORD room, const void *nothing)
+/* In the system's order; what it takes where neither is set (the user's own folder, its own) is no place for a cache. */
+static char *temporary_folder(void)
 {
-    (void)nothing;
-    return GetTempPathW(room, buffer);
+    char *path = from_absolute(L"TMP");
+    return path ? path : from_absolute(L"TEMP");
 }
 
 size_t place_list(struct place **places)
@@ -95,16 +128,14 @@ size_t place_list(struct place **places)
     *places = NULL;
     char *named = from_variable(L"PYPACK_CACHE_DIR");
     if (named)
-        add(places, &count, (struct place){text_copy("", 0), roomy(named), "PYPACK_CACHE_DIR", false});
+        add(places, &count,
+            (struct place){text_copy("", 0), is_long(named) ? unlimited(named) : named, "PYPACK_CACHE_DIR", false});
     add_user_cache(places, &count);
-    wchar_t *temporary = wide_answer(ask_temporary, NULL);
-    char *base = temporary ? absolute(temporary) : NULL;
-    memory_free(temporary);
+    char *base = temporary_folder();
     if (base) {
         struct text name = {0};
         text_format(&name, "pypack-%lu", rights_user_number());
-        add(places, &count,
-            (struct place){base, roomy(path_join(base, name.data, NULL)), "the temporary folder", true});
+        add(places, &count, place_below(base, name.data, "the temporary folder", true));
         text_free(&name);
     }
     return count;
@@ -115,6 +146,26 @@ static enum place_state unfit(struct text *why, const char *text)
     text_clear(why);
     text_add(why, text);
     return PLACE_UNFIT;
+}
+
+/* What fills these folders is started: they may be older than the rights of the folder that they are in. */
+static const char *unfit_inside(const char *path)
+{
+    static const char *const inner[] = {"layers", "apps"};
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++) {
+        char *folder = path_join(path, inner[i], NULL);
+        wchar_t *wide = wide_path(folder);
+        struct rights rights = rights_of(wide);
+        memory_free(wide);
+        memory_free(folder);
+        if (rights.error)
+            continue; /* not there yet, or not to be read: then it fails by itself */
+        if (rights.open_to_others)
+            return "others can write to a folder in it (layers, apps)";
+        if (rights.owner == OWNER_OTHER)
+            return "a folder in it (layers, apps) belongs to another user";
+    }
+    return NULL;
 }
 
 enum place_state place_look(const struct place *place, struct text *why)
@@ -129,14 +180,18 @@ enum place_state place_look(const struct place *place, struct text *why)
         return unfit(why, info.kind == KIND_LINK ? "it is a link" : "it is not a folder");
     wchar_t *wide = wide_path(place->path);
     struct rights rights = rights_of(wide);
+    bool can_write = !rights.error && rights_can_write(wide);
     memory_free(wide);
     if (rights.error)
         return unfit(why, system_text(rights.error));
     if (rights.open_to_others)
-        return unfit(why, "others can write to it (its permissions name a group that everybody is in)");
+        return unfit(why, "others can write to it (its permissions name more than you, the system and administrators)");
     if (rights.owner == OWNER_OTHER)
         return unfit(why, "it belongs to another user");
-    if (rights.can_write)
+    const char *inside = unfit_inside(place->path);
+    if (inside)
+        return unfit(why, inside);
+    if (can_write)
         return PLACE_READY;
     return rights.owner == OWNER_SYSTEM ? PLACE_READ_ONLY : unfit(why, "it cannot be written to");
 }

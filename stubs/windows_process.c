@@ -11,9 +11,9 @@ int wmain(int argc, wchar_t **argv);
 
 int wmain(int argc, wchar_t **argv)
 {
-    /* The folder of a downloaded file is no place to look for libraries: the system's own, and those that Python adds. */
+    /* The folder of a downloaded file is no place to look for libraries: the system's own, and those that are added.
+     * This counts for this process alone, unlike SetDllDirectoryW, which its children take over. */
     SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32 | LOAD_LIBRARY_SEARCH_USER_DIRS);
-    SetDllDirectoryW(L"");
     char **words = memory((size_t)argc + 1, sizeof *words);
     for (int i = 0; i < argc; i++)
         words[i] = narrow_text(argv[i]);

@@ -5,7 +5,9 @@
 #include <sddl.h>
 
 #define WRITES                                                                                                        \
-    (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
+    (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE |         \
+     GENERIC_ALL)
+#define TRUSTED_INSTALLER L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
 
 /* The user that this process runs as; new memory, NULL if the system does not say. */
 static TOKEN_USER *user(void)
@@ -47,31 +49,57 @@ static bool is_one_of(PSID sid, const WELL_KNOWN_SID_TYPE *kinds, size_t count)
     return false;
 }
 
-static bool is_everybody(PSID sid)
+/* Those who own the system, and "whoever owns the file", which is looked at by itself. */
+static bool is_trusted(PSID sid, PSID self, PSID installer)
 {
-    static const WELL_KNOWN_SID_TYPE groups[] = {WinWorldSid,        WinAuthenticatedUserSid, WinBuiltinUsersSid,
-                                                 WinBuiltinGuestsSid, WinInteractiveSid,      WinNetworkSid,
-                                                 WinAnonymousSid};
-    return is_one_of(sid, groups, sizeof groups / sizeof *groups);
+    static const WELL_KNOWN_SID_TYPE kinds[] = {WinLocalSystemSid, WinBuiltinAdministratorsSid, WinCreatorOwnerSid,
+                                                WinCreatorOwnerRightsSid};
+    return (self && EqualSid(sid, self)) || (installer && EqualSid(sid, installer)) ||
+           is_one_of(sid, kinds, sizeof kinds / sizeof *kinds);
 }
 
-static bool open_to_others(PACL list)
+/* Whom an entry allows something that changes the folder; `*changes` says whether it does. NULL: an unknown kind of entry. */
+static PSID entry_user(void *entry, bool *changes)
+{
+    ACCESS_ALLOWED_ACE *plain = entry;
+    ACCESS_ALLOWED_OBJECT_ACE *object = entry;
+    *changes = (plain->Mask & WRITES) != 0;
+    switch (plain->Header.AceType) {
+    case ACCESS_ALLOWED_ACE_TYPE:
+    case ACCESS_ALLOWED_CALLBACK_ACE_TYPE:
+        return &plain->SidStart;
+    case ACCESS_ALLOWED_OBJECT_ACE_TYPE:
+    case ACCESS_ALLOWED_CALLBACK_OBJECT_ACE_TYPE:
+        return (char *)&object->ObjectType + (object->Flags & ACE_OBJECT_TYPE_PRESENT ? sizeof(GUID) : 0) +
+               (object->Flags & ACE_INHERITED_OBJECT_TYPE_PRESENT ? sizeof(GUID) : 0);
+    case ACCESS_ALLOWED_COMPOUND_ACE_TYPE:
+        return NULL;
+    default: /* it denies, or is for the system's log */
+        *changes = false;
+        return NULL;
+    }
+}
+
+/* Entries that are only passed on count too: what is in the folder has them. */
+static bool open_to_others(PACL list, PSID self)
 {
     if (!list)
         return true; /* no list at all: everybody may do everything, as on disks that know no rights */
-    for (DWORD i = 0; i < list->AceCount; i++) {
+    PSID installer = NULL;
+    bool open = false;
+    if (!ConvertStringSidToSidW(TRUSTED_INSTALLER, &installer))
+        installer = NULL;
+    for (DWORD i = 0; i < list->AceCount && !open; i++) {
         void *entry;
-        if (!GetAce(list, i, &entry))
-            continue;
-        ACCESS_ALLOWED_ACE *allowed = entry;
-        if (allowed->Header.AceType == ACCESS_ALLOWED_ACE_TYPE && (allowed->Mask & WRITES) &&
-            is_everybody((PSID)&allowed->SidStart))
-            return true;
+        bool changes = true;
+        PSID sid = GetAce(list, i, &entry) ? entry_user(entry, &changes) : NULL;
+        open = changes && !(sid && is_trusted(sid, self, installer));
     }
-    return false;
+    LocalFree(installer);
+    return open;
 }
 
-static bool can_write(const wchar_t *folder)
+bool rights_can_write(const wchar_t *folder)
 {
     HANDLE file = CreateFileW(folder, FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY,
                               FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
@@ -101,8 +129,7 @@ struct rights rights_of(const wchar_t *folder)
         rights.owner = OWNER_SELF;
     else if (owner && is_one_of(owner, system, sizeof system / sizeof *system))
         rights.owner = OWNER_SYSTEM;
-    rights.open_to_others = open_to_others(list);
-    rights.can_write = can_write(folder);
+    rights.open_to_others = open_to_others(list, self ? self->User.Sid : NULL);
     memory_free(self);
     LocalFree(whole);
     return rights;

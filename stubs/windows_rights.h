@@ -8,11 +8,11 @@
 struct rights {
     oserr error;
     enum { OWNER_SELF, OWNER_SYSTEM, OWNER_OTHER } owner; /* SYSTEM: also the administrators */
-    bool open_to_others; /* a group that everybody or every user is in may write */
-    bool can_write;
+    bool open_to_others; /* somebody else than this user, the system and the administrators may change it */
 };
 
 struct rights rights_of(const wchar_t *folder);
+bool rights_can_write(const wchar_t *folder);
 /* A folder for this user, the system and the administrators. */
 oserr rights_make_folder(const wchar_t *path);
 /* The last part of the user's security identifier. */

@@ -1,15 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /* system.h for Windows: standard output and error, which may be a console, a file, a pipe, or not there at all. */
+#include <string.h>
 #include <wchar.h>
 
 #include "windows_body.h"
 
-static DWORD mode_before;
-static bool mode_changed;
+#define ESCAPES 4 /* ENABLE_VIRTUAL_TERMINAL_PROCESSING */
 
 static bool is_handle(HANDLE file)
 {
     return file && file != INVALID_HANDLE_VALUE;
+}
+
+/* A console reads escapes only while it is told to; whoever uses it next finds it as it was. One that cannot shows nothing. */
+static bool put_console(HANDLE console, DWORD mode, const char *bytes, size_t size)
+{
+    bool told = memchr(bytes, '\033', size) && !(mode & ESCAPES);
+    DWORD done = 0;
+    if (told && !SetConsoleMode(console, mode | ESCAPES))
+        return true;
+    char *text = text_copy(bytes, size);
+    wchar_t *wide = wide_text(text);
+    bool written = WriteConsoleW(console, wide, (DWORD)wcslen(wide), &done, NULL) != 0;
+    if (told)
+        SetConsoleMode(console, mode);
+    memory_free(wide);
+    memory_free(text);
+    return written;
 }
 
 /* To a console as UTF-16, whatever code page it has; to anything else as it is. False if nobody listens. */
@@ -19,14 +36,8 @@ static bool put(DWORD which, const char *bytes, size_t size)
     DWORD mode, done = 0;
     if (!is_handle(file))
         return false;
-    if (GetConsoleMode(file, &mode)) {
-        char *text = text_copy(bytes, size);
-        wchar_t *wide = wide_text(text);
-        bool written = WriteConsoleW(file, wide, (DWORD)wcslen(wide), &done, NULL) != 0;
-        memory_free(wide);
-        memory_free(text);
-        return written;
-    }
+    if (GetConsoleMode(file, &mode))
+        return put_console(file, mode, bytes, size);
     for (; size; bytes += done, size -= done)
         if (!WriteFile(file, bytes, size < MAXLONG ? (DWORD)size : MAXLONG, &done, NULL) || done == 0)
             return false;
@@ -45,25 +56,9 @@ void system_print(const char *bytes, size_t size)
 
 bool system_is_terminal(void)
 {
-    const DWORD escapes = 4; /* ENABLE_VIRTUAL_TERMINAL_PROCESSING */
     DWORD mode;
     HANDLE file = GetStdHandle(STD_ERROR_HANDLE);
-    if (!is_handle(file) || !GetConsoleMode(file, &mode))
-        return false;
-    if (mode & escapes)
-        return true;
-    if (!SetConsoleMode(file, mode | escapes))
-        return false;
-    mode_before = mode;
-    mode_changed = true;
-    return true;
-}
-
-void console_restore(void)
-{
-    if (mode_changed)
-        SetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), mode_before);
-    mode_changed = false;
+    return is_handle(file) && GetConsoleMode(file, &mode);
 }
 
 static bool is_windowed(void)
@@ -74,15 +69,31 @@ static bool is_windowed(void)
     return headers->OptionalHeader.Subsystem == IMAGE_SUBSYSTEM_WINDOWS_GUI;
 }
 
+typedef void any_function(void);
+typedef int WINAPI box_function(HWND, const wchar_t *, const wchar_t *, UINT);
+typedef HWINSTA WINAPI station_function(void);
+typedef BOOL WINAPI object_function(HANDLE, int, void *, DWORD, DWORD *);
+
+static any_function *find(HMODULE library, const char *name)
+{
+    return library ? (any_function *)(void *)(uintptr_t)GetProcAddress(library, name) : NULL; // NOLINT: a function
+}
+
+/* Services and scheduled tasks run where no window is ever seen, and nobody could close one. */
+static bool somebody_sees(HMODULE library)
+{
+    station_function *station = (station_function *)find(library, "GetProcessWindowStation");
+    object_function *ask = (object_function *)find(library, "GetUserObjectInformationW");
+    USEROBJECTFLAGS flags = {0};
+    return station && ask && ask(station(), UOI_FLAGS, &flags, sizeof flags, NULL) && (flags.dwFlags & WSF_VISIBLE);
+}
+
 /* A program without a console has no other way of telling; the window's library is loaded for that alone. */
 static void show(const char *bytes, size_t size)
 {
     HMODULE library = LoadLibraryExW(L"user32.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
-    int(WINAPI * box)(HWND, const wchar_t *, const wchar_t *, UINT) = NULL;
-    if (library)
-        box = (int(WINAPI *)(HWND, const wchar_t *, const wchar_t *, UINT))(void (*)(void))GetProcAddress(library,
-                                                                                                        "MessageBoxW");
-    if (!box)
+    box_function *box = (box_function *)find(library, "MessageBoxW");
+    if (!box || !somebody_sees(library))
         return;
     char *text = text_copy(bytes, size);
     wchar_t *wide = wide_text(text);

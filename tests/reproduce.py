@@ -23,7 +23,7 @@ PLACES = ("one", "another/much deeper and with spaces")
 
 def main() -> int:
     """Return 0 when every bundle is the same to the byte."""
-    names = sys.argv[1:] or ["linux-gnu-x86_64", "linux-musl-x86_64"]
+    names = sys.argv[1:] or ["linux-gnu-x86_64", "linux-musl-x86_64", "linux-musl-aarch64", "windows-x86_64"]
     with tempfile.TemporaryDirectory(prefix="pypack-reproduce-") as work:
         sums = [build(Path(work) / place, names) for place in PLACES]
     for name, (first, second) in ((name, (sums[0][name], sums[1][name])) for name in sums[0]):

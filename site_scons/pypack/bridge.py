@@ -15,7 +15,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import SCons.Action
 import SCons.Errors
@@ -24,7 +24,7 @@ import SCons.Scanner
 import SCons.Script
 
 from pypack import folders, hosts, planning, project, targets
-from pypack.errors import PypackError
+from pypack.errors import InputError, PypackError
 from pypack.images.image import EPOCH
 from pypack.pipeline import Context, Hidden, Settings, Step
 
@@ -89,7 +89,7 @@ def py_bundle(
     try:
         return _bundles(env, name, app, entry, target, out, given)
     except PypackError as error:
-        raise SCons.Errors.UserError(str(error)) from error
+        _end(error)
 
 
 def _bundles(
@@ -100,9 +100,11 @@ def _bundles(
     table = targets.load()
     chosen = targets.select([target] if target else found.targets, table)
     if out and len(chosen) > 1:
-        raise SCons.Errors.UserError("out names one file, but there are several targets")
+        raise InputError("out names one file, but there are several targets", do="leave it out: dist/<target>/<name>")
     inner = _inner(env)
     places = {each.name: _place_of(inner, out or _dist(inner, found.name, each)) for each in chosen}
+    if out:
+        _keep_foreign(Path(places[chosen[0].name].get_abspath()))
     found = replace(found, outputs=_outputs(inner, places.values()))
     steps = planning.bundles(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
     nodes = []
@@ -124,7 +126,13 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
         build = Path(inner["PYPACK_BUILD_PATH"])
         return _node(inner, planning.runtime(wanted, chosen, build=build, settings=_settings(inner)).image)
     except PypackError as error:
-        raise SCons.Errors.UserError(str(error)) from error
+        _end(error)
+
+
+def _end(error: PypackError) -> NoReturn:
+    """End the build with one error; SCons would add the line of ours that it passed through."""
+    print(f"\nscons: *** {error}", file=sys.stderr, flush=True)
+    raise SystemExit(error.exit_code)
 
 
 def py_step(env: Base, step: Step) -> File:
@@ -142,6 +150,19 @@ def _place_of(env: Base, file: str) -> File:
     if whole.is_dir():
         raise _FolderError(whole)
     return env.File(_literal(whole))
+
+
+def _keep_foreign(place: Path) -> None:
+    """Refuse to write over a file that is no bundle: it may be somebody's work."""
+    from pypack.bundle import verify
+
+    try:
+        if place.exists() and place.stat().st_size:
+            verify.read(place)
+    except InputError as error:
+        raise InputError(
+            f"{place} is there already, and is no bundle", do="choose another name, or remove it"
+        ) from error
 
 
 def _outputs(env: Base, places: Iterable[File]) -> tuple[Path, ...]:

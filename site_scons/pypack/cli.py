@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _complain(text: str) -> None:
@@ -77,11 +82,10 @@ def _complain(text: str) -> None:
 
 def _refuse(parser: argparse.ArgumentParser, words: list[str]) -> None:
     """End with the options that are close to what was typed."""
-    if parser.prog.endswith(" run") and not any(word.startswith("-") for word in words):
-        parser.error(f"not understood: {' '.join(words)}; what is for the program stands behind --")
     known = [word for word in parser.format_help().replace(",", " ").split() if word.startswith("-")]
     hints = [near(word.split("=", maxsplit=1)[0], dict.fromkeys(known)) for word in words if word.startswith("-")]
-    parser.error(f"not understood: {' '.join(words)}{''.join(hints)}")
+    behind = "; what is for the program stands behind --" if parser.prog.endswith(" run") else ""
+    parser.error(f"not understood: {' '.join(words)}{''.join(hints)}{behind}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +126,13 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
     add("--runtime", default="", metavar="R", help="auto, pbs, source, embed, host, or a path or address of a runtime")
     add("--mode", default="", metavar="M", help="onefile")
-    add("--profile", default="", choices=("", "dev", "release"), help="dev packs fast, release packs small")
+    add(
+        "--profile",
+        default="",
+        choices=("", "dev", "release"),
+        metavar="P",
+        help="dev packs fast, release (default) packs small",
+    )
     add("--no-sources", action="store_true", help="leave .py files out; tracebacks then show no lines")
     add("--offline", action="store_true", help="use only what was fetched before")
     add("--upgrade", action="store_true", help="resolve the requirements and choose the runtime anew")
@@ -133,6 +143,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     _add_build(run)
+    run.usage = "pypack run [option …] [DIR] [-- ARGUMENT …]"
     run.set_defaults(run=_run, parser=run)
 
 
@@ -145,7 +156,8 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError("only one target can be started at a time", do="name one with --target")
     target = chosen[0]
     by = runner.checked(target)
-    code = _build(options)
+    with contextlib.redirect_stdout(sys.stderr):  # what the program prints shall be all of the output
+        code = _build(options)
     if code:
         return code
     place = Path(options.output) if options.output else Path("dist") / target.name / f"{found.name}{target.suffix}"

@@ -227,7 +227,11 @@ def _runtime_pin(
     pin = from_row(label, row, faults)
     if pin is None or len(faults) != before:
         return None
-    pin = replace(pin, urls=tuple(_based(url, base) for url in pin.urls), hint="choose another runtime: --runtime host")
+    pin = replace(
+        pin,
+        urls=tuple(_based(url, base) for url in pin.urls),
+        hint="fetch it elsewhere and name it with --runtime FILE",
+    )
     return RuntimePin(target=target, version=version, pin=pin, provider=provider or usual, inside=tuple(inside))
 
 

@@ -65,8 +65,8 @@ def _bundle(project: Project, target: Target, files: str, build: Path, settings:
 
 def plan(project: Project, target: Target, *, files: str, build: Path, settings: Settings) -> graph.Plan:
     """Choose a runtime for one target, and the interpreter that compiles for it. ``files`` is the app's digest."""
-    target = raised(target, project.floors)
     found = runtime(project, target, build=build, settings=settings)
+    target = raised(target, project.floors)  # for the packages: a runtime is built for the lowest
     memory = app.memory(project, build).with_suffix(".imports.json")
     if lacking := imports.lacking(project, found, files=files, memory=memory):
         settings.say(f"  warning: the program imports {', '.join(lacking)}, and this Python comes without")
@@ -134,7 +134,7 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
     """
     if project.requirements is None:
         return False
-    step = graph.resolve(project, target, found.version, build)
+    step = graph.resolve(project, raised(target, project.floors), found.version, build)
     path: Path = build / step.product
     stamp, planned = step.params["stamp"], step.params["planned"].value
     if settings.upgrade or not lock.is_current(path, stamp):
@@ -142,6 +142,7 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
     if settings.upgrade or not lock.is_current(path, stamp):
         planned.unlink(missing_ok=True)
         planned.parent.mkdir(parents=True, exist_ok=True)
+        settings.say(f"  resolving the packages for {target.name}: native code among them takes another Python")
         part = planned.with_name(f"{planned.name}.part")
         files = tuple(each for each in step.inputs if isinstance(each, Path))
         step.run(Context(product=part, inputs=files, extra=(), params=step.params, settings=settings))

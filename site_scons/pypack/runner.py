@@ -215,6 +215,7 @@ def _prepare_wine(wine: str, prefix: Path, environment: Mapping[str, str]) -> No
         with FileLock(f"{prefix}.lock"):
             if (prefix / "system.reg").exists():
                 return
+            print("  making a Windows machine for wine, once (half a minute)", file=sys.stderr, flush=True)
             for command in ([wine, "wineboot", "-i"], *([[server, "-w"]] if server else [])):
                 subprocess.run(
                     command, env={**os.environ, **environment, **quiet}, stdin=subprocess.DEVNULL,

@@ -92,7 +92,7 @@ def check_floors(floors: Mapping[str, object]) -> list[str]:
     return faults + [
         f'floors.{key}: must be a version such as "2.28", is {value!r}'
         for key, value in floors.items()
-        if not isinstance(value, str) or not re.fullmatch(r"[0-9]+\.[0-9]+", value)
+        if key in known and (not isinstance(value, str) or not re.fullmatch(r"[0-9]+\.[0-9]+", value))
     ]
 
 

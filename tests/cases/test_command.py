@@ -114,6 +114,7 @@ def test_targets_version_inspect(checkout, built):
         (["inspect", "good/main.py"], 2, "not a bundle"),
         (["build", "good", "-r", "unknown.txt", *DEV], 1, "no-such-package-pypack"),
         (["build", "good", "-r", "windows.txt", *DEV], 1, "pywin32"),
+        (["build", "good", "-r", "windows.txt", "--target", MUSL], 1, "pywin32"),
     ],
 )
 def test_bad_input(checkout, words, code, told):
@@ -131,12 +132,26 @@ def test_bad_input(checkout, words, code, told):
     assert products(checkout) == []
 
 
-def test_a_native_package_is_refused_by_name_on_static_musl(checkout):
-    done = checkout.pypack("build", "examples/calc", "--target", MUSL, ok=False)
-    assert done.code == 1
-    assert "numpy" in done.err
-    assert GNU in done.err
-    assert products(checkout) == []
+def test_run_prints_what_the_program_prints(checkout):
+    app(checkout.path / "good")
+    for _ in range(2):  # built, and there already
+        done = checkout.pypack("run", "good", *DEV, "--", "one", "--two")
+        assert done.out == "hi ['one', '--two']\n"
+    told = checkout.pypack("run", "good", "--code", "7", ok=False)
+    assert told.code == 2
+    assert "stands behind --" in told.err
+
+
+def test_a_file_that_is_no_bundle_is_not_written_over(checkout):
+    app(checkout.path / "good")
+    text = (checkout.path / "good" / "main.py").read_text()
+    done = checkout.pypack("build", "good", "-o", "good/main.py", *DEV, ok=False)
+    assert done.code == 2
+    assert "is no bundle" in done.err
+    assert "bridge.py" not in done.text
+    assert (checkout.path / "good" / "main.py").read_text() == text
+    for _ in range(2):  # a bundle may be
+        checkout.pypack("build", "good", "-o", "out/tool", *DEV)
 
 
 def test_an_unreachable_mirror_and_offline(checkout, tmp_path):

@@ -351,6 +351,65 @@ def test_self_clean_leaves_a_running_program(hello, cache):
     assert run([hello], environment(cache, PYPACK_SELF="clean")).returncode == 0
 
 
+@pytest.fixture
+def public_folder():
+    """A folder that another user can get to, unlike those of pytest."""
+    folder = Path("/tmp") / f"pypack-test-{os.getpid()}"
+    folder.mkdir(mode=0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("locked", ["apps", "layers", "tmp"])
+def test_self_clean_tells_what_it_could_not_remove(program, public_folder, locked):
+    """Root may write everywhere: then another user does it."""
+    hello, cache = write(public_folder / "hello", program), public_folder / "user" / "cache"
+    cache.parent.mkdir()
+    user = {}
+    if os.geteuid() == 0:
+        os.chown(cache.parent, NOBODY, NOBODY)
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+    assert run([hello], environment(cache), **user).returncode == 0
+    kept = [each for each in (cache / "apps").iterdir() if locked != "layers"] + list((cache / "layers").iterdir())
+    (cache / locked).chmod(0o555)
+    done = run([hello], environment(cache, PYPACK_SELF="clean"), **user)
+    assert done.returncode == 110
+    assert f"could not be removed from {cache}: Permission denied" in done.stderr
+    assert all(each.exists() for each in kept)
+    (cache / locked).chmod(0o755)
+    assert run([hello], environment(cache, PYPACK_SELF="clean"), **user).returncode == 0
+    assert not [*(cache / "apps").iterdir(), *(cache / "layers").iterdir()]
+
+
+def test_self_clean_passes_over_places_without_the_program(hello, tmp_path):
+    """A place that holds nothing of it is no fault, whatever state it is in, and is left as it is."""
+    home, empty = tmp_path / "home", tmp_path / "empty"
+    home.mkdir()
+    empty.mkdir(mode=0o700)
+    run([hello], environment(None, HOME=os.fspath(home)))
+    done = run([hello], environment(empty, HOME=os.fspath(home), PYPACK_SELF="clean"))
+    assert (done.returncode, done.stdout.count("removed")) == (0, 4)
+    assert not any(empty.iterdir())
+
+
+def test_self_clean_of_the_administrators_cache(program, public_folder):
+    need_root("a cache that was warmed by root")
+    hello, cache = write(public_folder / "hello", program), public_folder / "cache"
+    cache.mkdir(mode=0o755)
+    assert run([hello], environment(cache)).returncode == 0
+    nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": ()}
+    done = run([hello], environment(cache, PYPACK_SELF="clean"), **nobody)
+    assert done.returncode == 110
+    assert "belongs to the administrator" in done.stderr
+
+
+def test_self_clean_of_a_folder_without_its_settings(hello, cache):
+    run([hello], environment(cache))
+    next((cache / "apps").glob("*/pyvenv.cfg")).unlink()
+    assert run([hello], environment(cache, PYPACK_SELF="clean")).returncode == 0
+    assert not [*(cache / "apps").iterdir(), *(cache / "layers").iterdir()]
+
+
 def test_self_unknown_word(hello, cache):
     done = run([hello], environment(cache, PYPACK_SELF="inof"))
     assert done.returncode == 109

@@ -284,6 +284,16 @@ def test_frames_that_carry_on_wrongly(stub, tmp_path, flags):
     assert done.returncode == (0 if flags == [0, 1] else 103), done
 
 
+def test_launch_block_for_another_system(stub, tmp_path):
+    """Nothing is unpacked for a start that this launcher has no way to do."""
+    extra = ("target=windows-x86_64", "launch=embed", "libpython=bin/python3")
+    bench = Bench(tmp_path / "0", bundle(stub, small(extra=extra)))
+    done = bench.start()
+    assert sound(done, {102}), done
+    assert "launch=embed, for windows-x86_64" in done.stderr
+    assert not list(tmp_path.glob("**/layers"))
+
+
 @pytest.mark.parametrize(
     "line",
     [

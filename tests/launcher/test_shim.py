@@ -112,6 +112,17 @@ def test_shim_takes_the_path_it_is_called_by(shim, cache, tmp_path):
         assert facts["word"][6] == os.fspath(shim)
 
 
+def test_shim_that_path_leads_to(shim, cache, tmp_path):
+    """A link in a virtual environment, called by its bare name: Python looks for pyvenv.cfg beside the link."""
+    link = tmp_path / "lk/bin/mypy3"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(shim)
+    for folder in (os.fspath(link.parent), "lk/bin"):
+        env = environment(cache, PATH=folder)
+        facts = start([shutil.which("env"), "mypy3", "x"], env, cwd=tmp_path)
+        assert facts["word"][6:] == [f"{folder}/mypy3", prefix(cache)[7], "x"]
+
+
 def test_interpreter_and_plan(program, cache):
     plan = subprocess.run([program, "x"], env=environment(cache, PYPACK_DRYRUN="1"), capture_output=True, check=True)
     assert b"/loader/hello --preload '' --library-path " in plan.stdout
@@ -130,7 +141,14 @@ def test_name_that_would_turn_the_loader_into_ldd(tmp_path, cache):
 def test_what_is_missing_is_mended(program, cache, shim):
     env = environment(cache)
     app = shim.parent.parent
-    damages = [shim.unlink, (app / "shim").unlink, lambda: os.truncate(shim, 9), lambda: os.truncate(app / "shim", 9)]
+    damages = [
+        shim.unlink,
+        (app / "shim").unlink,
+        lambda: os.truncate(shim, 9),
+        lambda: os.truncate(app / "shim", 9),
+        (app / "loader/hello").unlink,
+        lambda: shutil.rmtree(app / "loader"),
+    ]
     for damage in damages:
         damage()
         start([program], env)

@@ -9,6 +9,7 @@ import select
 import shutil
 import struct
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pypack import folders, stub, targets
-from tests.support.bundles import bundle, write
+from tests.support.bundles import File, bundle, write
 from tests.support.launchers import SANITIZED, build_folder, run_step
 from tests.support.windows import TARGET, Wine, launcher, program, python_folder, recipe, text, windows_path, wine
 
@@ -183,6 +184,53 @@ def test_nothing_beside_the_program_is_used(windows, tmp_path):
         (tmp_path / name).write_bytes(b"no library")
     done = windows.start(path)
     assert (done.returncode, text(done.stdout)) == (0, "clean 1\nTrue\nnot found\n"), done.stderr
+
+
+VCX = "__declspec(dllexport) int vcx(void) { return 42; }"
+EXT = "__declspec(dllimport) int vcx(void); __declspec(dllexport) int ext(void) { return vcx() + 1; }"
+USES_EXT = """
+import ctypes, os, subprocess, sys
+print(ctypes.WinDLL(os.path.join(sys.argv[1] if sys.argv[0] == "-c" else sys.path[0], "ext.dll")).ext())
+"""
+USES_EXT_TWICE = f"""{USES_EXT}
+code = {USES_EXT!r}
+print(subprocess.run([sys.executable, "-c", code, sys.path[0]], capture_output=True, text=True))
+"""
+
+
+def library(folder: Path, name: str, source: str, *more: Path) -> bytes:
+    """Compile a library for Windows; its import library stands beside it."""
+    code, made = folder / f"{name}.c", folder / f"{name}.dll"
+    code.write_text(source)
+    words = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", "-shared", "-s"]
+    link = ["-o", made, f"-Wl,--out-implib,{folder / name}.lib"]
+    subprocess.run([*words, code, *more, *link], check=True, cwd=folder)
+    return made.read_bytes()
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_libraries_beside_pythons_own_are_found(windows, tmp_path, long):
+    """A wheel's module may need what CPython brings (vcruntime140_1.dll), in the program and in its children."""
+    vcx = library(tmp_path, "vcx", VCX)
+    ext = library(tmp_path, "ext", EXT, tmp_path / "vcx.lib")
+    made = recipe(USES_EXT_TWICE, name="wheel")
+    made.runtime.append(File(path="vcx.dll", data=vcx))
+    made.app.append(File(path="app/ext.dll", data=ext))
+    cache = tmp_path / ("f" * 60 if long else "c")
+    done = windows.with_cache(cache).start(write(tmp_path / "wheel.exe", bundle(launcher(), made)))
+    assert done.returncode == 0, done.stderr
+    lines = text(done.stdout).splitlines()
+    assert lines[0] == "43"
+    assert "stdout='43\\n'" in lines[1], lines
+
+
+def test_a_cache_whose_name_changes_its_length_in_small_letters(windows, tmp_path):
+    """U+0130 becomes two characters."""
+    path = program(tmp_path / "dotted.exe", FACTS, name="dotted")
+    cache = tmp_path / "\u0130\u0130 cache"
+    found = told(windows.with_cache(cache).start(path))
+    assert [entry.rsplit("\\", 1)[1] for entry in found["path"]] == ["app", "DLLs", "Lib"]
+    assert all(entry.startswith(f"{windows_path(cache)}\\layers\\") for entry in found["path"]), found["path"]
 
 
 LONG_CACHE = 195
@@ -477,8 +525,6 @@ def test_a_damaged_layer_is_named(windows, facts, tmp_path):
 
 @pytest.mark.parametrize("name", ["nul.txt", "com1", "what?", "a:stream", "ends."])
 def test_names_that_windows_reads_otherwise(windows, tmp_path, name):
-    from tests.support.bundles import File
-
     made = recipe("")
     made.app.append(File(path=f"app/{name}", data=b"x"))
     path = write(tmp_path / "names.exe", bundle(launcher(), made))

@@ -38,9 +38,10 @@ def start():
     if separator == "\\":
         # CPython for Windows adds the folder of the executable, whose files could then be imported, and drops the prefix
         # that lifts the limit of a path's length
-        below = bare(layers).lower() + separator
+        below = bare(layers) + separator
+        size = len(below)  # before lower(), which makes two characters of some
         libraries = [
-            layers + bare(entry)[len(below) - 1 :] for entry in libraries if bare(entry).lower().startswith(below)
+            layers + bare(entry)[size - 1 :] for entry in libraries if bare(entry)[:size].lower() == below.lower()
         ]
         sys._base_executable = sys.executable  # what multiprocessing starts; before 3.11 it is the bundle
     sys.path[:] = [app]

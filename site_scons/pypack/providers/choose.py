@@ -106,8 +106,14 @@ def _decide(
             if provider.reachable(request, settings):
                 del reasons[name]
                 return provider, reasons
-            reasons[name] = _unreached(settings)
+            reasons[name] = _unreached(settings) + _wanted(provider, request)
     return None, reasons
+
+
+def _wanted(provider: Provider, request: Request) -> str:
+    """Return the address that did not answer, where there is one."""
+    address = getattr(provider, "address", None)
+    return f" ({address(request)})" if address else ""
 
 
 def _unreached(settings: Settings) -> str:
@@ -118,6 +124,6 @@ def _none(request: Request, reasons: Mapping[str, str]) -> InputError:
     told = "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
     return InputError(
         f"no provider has CPython{f' {request.version}' if request.version else ''} for {request.target.name}:{told}",
-        do=f"set {urls.MIRROR} to a mirror, ask for another --python, or name an archive with --runtime",
+        do=f"set {urls.MIRROR} to a mirror that has it, or fetch an archive elsewhere and name it with --runtime FILE",
         see=_SEE,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from pypack import pins, targets
+from pypack.fetching import urls
 from pypack.providers import probe
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class PinnedProvider:
         """Say whether the archive is in the download cache, or an address of it answers within three seconds."""
         pin = self._pick(request)
         return pin is not None and probe.reachable(pin.pin, settings)
+
+    def address(self, request: Request) -> str:
+        """Return where the archive comes from first, for people."""
+        return urls.shown(self._chosen(request).pin.urls[0])
 
     def _chosen(self, request: Request) -> RuntimePin:
         found = self._pick(request)
