@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All that the launcher asks of the operating system. posix_*.c answers it with linux_*.c or macos_*.c, windows_*.c does on
- * Windows; nothing else in the launcher knows the system. Paths are zero-terminated bytes with "/". An `oserr` is 0 or the system's own error number.
+ * Windows; nothing else in the launcher knows the system.
+ * Paths are zero-terminated bytes with "/". An `oserr` is 0 or the system's own error number.
  */
 #ifndef PYPACK_SYSTEM_H
 #define PYPACK_SYSTEM_H
