@@ -544,6 +544,73 @@ def test_a_folder_that_others_can_write_to(windows, facts, tmp_path):
         pytest.skip("wine does not show this folder's mode as rights: it was NOT refused")
 
 
+RIGHTS = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "windows_rights.c"
+_Noreturn void report_no_memory(void) { exit(107); }
+int main(int argc, char **argv)
+{
+    TOKEN_USER *self = user();
+    for (int i = 1; i + 1 < argc; i += 2) {
+        PSECURITY_DESCRIPTOR whole;
+        BOOL given, defaulted;
+        PACL list;
+        void *entry;
+        if (!ConvertStringSecurityDescriptorToSecurityDescriptorA(argv[i + 1], SDDL_REVISION_1, &whole, NULL) ||
+            !GetSecurityDescriptorDacl(whole, &given, &list, &defaulted) || !given)
+            return 2;
+        if (GetAce(list, 0, &entry) && atoi(argv[i]))
+            ((ACE_HEADER *)entry)->AceType = (BYTE)atoi(argv[i]);
+        printf("%d", open_to_others(list, self->User.Sid));
+    }
+    wchar_t *name;
+    ConvertSidToStringSidW(self->User.Sid, &name);
+    printf(" %ls\n", name);
+    return 0;
+}
+"""
+INSTALLER = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
+CALLBACK, OBJECT, COMPOUND = "9", "5", "4"
+FIT = [("0", "D:(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"), ("0", f"D:(A;;FA;;;{INSTALLER})"), ("0", "D:(A;OICIIO;GA;;;CO)"),
+       ("0", "D:(A;;0x1200a9;;;WD)"), ("0", "D:(D;;FA;;;WD)"), (CALLBACK, "D:(A;;FA;;;SY)")]  # fmt: skip
+UNFIT = [("0", "D:(A;;FA;;;WD)"), ("0", "D:(A;;FA;;;S-1-5-21-1-2-3-1234)"), ("0", "D:(A;;0x2;;;S-1-5-21-1-2-3-513)"),
+         ("0", "D:(A;;0x4;;;AU)"), ("0", "D:(A;;SD;;;BU)"), ("0", "D:(A;;WD;;;BU)"), ("0", "D:(A;;WO;;;BU)"),
+         ("0", "D:(A;OICIIO;GW;;;BU)"), ("0", "D:(A;;FA;;;SY)(A;;FA;;;S-1-15-2-1)"), (CALLBACK, "D:(A;;FA;;;BU)"),
+         (OBJECT, "D:(A;;FA;;;BU)"), (COMPOUND, "D:(A;;FA;;;SY)")]  # fmt: skip
+
+
+def test_whose_rights_are_trusted(windows, tmp_path):
+    """Permissions as the system parses them; wine keeps none on a folder, so the function is asked directly."""
+    stubs, source, made = folders.data("stubs"), tmp_path / "rights.c", tmp_path / "rights.exe"
+    source.write_text(RIGHTS)
+    parts = [stubs / f"{name}.c" for name in ("memory", "text", "windows_text")]
+    words = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", f"-I{stubs}"]
+    subprocess.run([*words, source, *parts, "-ladvapi32", "-o", made], check=True, cwd=tmp_path)
+    done = windows.start(made, *[word for pair in FIT + UNFIT for word in pair])
+    assert done.returncode == 0, done.stderr
+    found, user = text(done.stdout).split()
+    assert found == "0" * len(FIT) + "1" * len(UNFIT)
+    own = windows.start(made, "0", f"D:(A;OICI;FA;;;{user})(A;;FA;;;BA)")
+    assert text(own.stdout).split()[0] == "0"
+
+
+RELATIVE = """
+import os, subprocess, sys
+os.chdir(sys.argv[1])
+names = ["LOCALAPPDATA", "TMP", "TEMP"]
+env = {**os.environ, **dict.fromkeys(names, "here"), "PYPACK_CACHE_DIR": "", "PYPACK_SELF": "info"}
+done = subprocess.run(sys.argv[2:], env=env, capture_output=True, text=True, timeout=60)
+print(done.returncode, "here" in done.stdout + done.stderr, "AppData" in done.stdout, os.listdir("."))
+"""
+
+
+def test_relative_folders_of_the_system_do_not_count(windows, facts, tmp_path):
+    done = windows.python(RELATIVE, windows_path(tmp_path), windows_path(facts))
+    assert text(done.stdout) == "0 False True []\n", done.stderr
+
+
 # --- signed -----------------------------------------------------------------------------------------------------------
 
 
