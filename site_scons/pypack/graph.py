@@ -102,7 +102,7 @@ def _bundle(plan: Plan) -> Step:
             "entry": asdict(project.entry),
             "sources": plan.sources,
             "runtime": {"provider": runtime.provider, "version": runtime.version, "static": runtime.static},
-            "compiler": _by(plan.kit),
+            "compiler": _by(plan.kit) if plan.kit else "",
             "pins": [{"file": pin.file, "sha256": pin.sha256} for pin in runtime.pins],
             "tools": manifest.tool_versions(),
         },

@@ -135,6 +135,10 @@ def context(product, inputs, params=None):
 
 @pytest.fixture
 def bundle(tmp_path):
+    return made(tmp_path)
+
+
+def made(tmp_path, boot="boot.pyc", **changes):
     """A whole bundle around a runtime that is none; the launcher's tests and tests/cases have real ones."""
     (tmp_path / "stub").write_bytes(b"\x7fELF" + b"stub" * 100)
     with ImageBuilder("runtime") as builder:
@@ -144,7 +148,7 @@ def bundle(tmp_path):
     with ImageBuilder("app") as builder:
         source = (Path(graph.__file__).with_name("boot") / "zip_main.py").read_bytes()
         builder.add("__main__.py", source)
-        builder.add("boot.pyc", b"boot")
+        builder.add(boot, b"boot")
         builder.add("app/demo.py", b"import sys\nprint('pure', sys.argv[1:])\n")
         builder.add("app/tool", b"#!", executable=True)
         builder.add_link("app/link", "tool")
@@ -153,7 +157,7 @@ def bundle(tmp_path):
     sentinels = {"sentinels": ["bin/python3.13", "lib/python3.13/encodings/__init__.py|x"]}
     facts.run_facts(context(tmp_path / "facts", [tmp_path / "runtime.tar"], sentinels))
     inputs = [tmp_path / name for name in ("stub", "app.tar", "runtime.layer", "facts")]
-    writer.run_bundle(context(tmp_path / "demo", inputs, PARAMS))
+    writer.run_bundle(context(tmp_path / "demo", inputs, {**PARAMS, **changes}))
     return tmp_path / "demo"
 
 
@@ -168,6 +172,15 @@ def test_the_independent_reader_agrees(bundle):
         "3:4:boot.pyc",
     ]
     assert found.manifest["layers"]["runtime"]["sha256"] == found.layers[0].sha256
+
+
+def test_where_nothing_compiles_the_bootstrap_is_a_source(tmp_path, capsys):
+    bundle = made(tmp_path, boot="boot.py", compiler="")
+    assert verify.faults(bundle) == []
+    assert verify.read(bundle).launch["boot"] == ["boot.py"]
+    assert "3:4:boot.py" in verify.read(bundle).launch["sentinel"]
+    assert inspect.show(bundle, as_json=False) == 0
+    assert "sources without bytecode" in capsys.readouterr().out
 
 
 def test_it_is_a_zip_with_stored_entries_modes_and_absolute_offsets(bundle):

@@ -69,11 +69,12 @@ def _lines(bundle: verify.Bundle) -> list[str]:
     about = bundle.manifest
     python, entry = _table(about, "python"), _table(about, "entry")
     arch = f" for {bundle.arch}" if bundle.arch else ""
+    made = f"bytecode by {about['compiler']}" if about.get("compiler") else "sources without bytecode"
     lines = [
         bundle.first_line,
         f"id         {bundle.id}",
         f"container  {bundle.container}{arch}, {bundle.size:,} bytes{f' at {bundle.start:,}' if bundle.start else ''}",
-        f"python     {python.get('version')} from {python.get('provider')}; bytecode by {about.get('compiler')}",
+        f"python     {python.get('version')} from {python.get('provider')}, {made}",
         f"entry      {entry.get('kind')} {entry.get('name')}",
         f"launch     {' '.join(bundle.launch.get('launch', []))} {' '.join(bundle.launch.get('option', []))}",
     ]
