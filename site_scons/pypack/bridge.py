@@ -39,7 +39,7 @@ _DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": F
              "PYPACK_UPGRADE": False}  # fmt: skip
 
 
-class _FolderError(PypackError):
+class _FolderError(InputError):
     """A folder stands where a file is to be written."""
 
     def __init__(self, path: Path) -> None:
@@ -224,7 +224,7 @@ def _node(env: Base, step: Step, *, place: File | None = None) -> File:
     if known == meaning:
         return node
     if known is not None:
-        raise PypackError(f"two different things are to be made as {node}", do="give one of them another name")
+        raise InputError(f"two different things are to be made as {node}", do="give one of them another name")
     node.attributes.pypack = meaning
     sources = [_input(env, each) for each in step.inputs]
     action = _StepAction(step)
