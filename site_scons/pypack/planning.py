@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import app, graph, imports
+from pypack import app, folders, graph, imports
 from pypack.errors import InputError, PypackError
 from pypack.packages import lock
 from pypack.pipeline import Context
@@ -139,6 +142,9 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
     stamp, planned = step.params["stamp"], step.params["planned"].value
     if settings.upgrade or not lock.is_current(path, stamp):
         path = planned
+    kept = folders.build_cache() / "locks" / f"{stamp}.toml"  # what another checkout resolved from the same
+    if not settings.upgrade and not lock.is_current(path, stamp) and lock.is_current(kept, stamp):
+        _copy(kept, planned)
     if settings.upgrade or not lock.is_current(path, stamp):
         planned.unlink(missing_ok=True)
         planned.parent.mkdir(parents=True, exist_ok=True)
@@ -147,4 +153,13 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
         files = tuple(each for each in step.inputs if isinstance(each, Path))
         step.run(Context(product=part, inputs=files, extra=(), params=step.params, settings=settings))
         part.replace(planned)
+        with contextlib.suppress(OSError):  # a cache that cannot be written is no fault of the build
+            _copy(planned, kept)
     return lock.needs_native(lock.read(path), target, found.minor)
+
+
+def _copy(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{place.name}.{os.getpid()}.part")
+    shutil.copyfile(source, part)
+    part.replace(place)
