@@ -59,7 +59,7 @@ def fixtures(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def reproduce(session: nox.Session) -> None:
-    """Build everything twice from empty caches in two folders and compare the bytes (CPython from source, twice for each)."""
+    """Build everything (CPython from source too) twice from empty caches in two folders, and compare the bytes."""
     _system_packages(session, BUILD)
     session.run(_venv(session), "tests/reproduce.py", *session.posargs)
 

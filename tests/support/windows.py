@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 from dataclasses import dataclass, field, replace
@@ -126,3 +127,28 @@ def windows_path(path: Path | str) -> str:
 
 def text(output: bytes) -> str:
     return output.decode("utf-8").replace("\r\n", "\n")
+
+
+FACTS = """
+import json, os, sys
+facts = {"argv": sys.argv, "path": sys.path, "executable": sys.executable, "base": sys._base_executable,
+         "file": __file__, "bundle": sys.pypack.bundle, "id": sys.pypack.id, "environment": dict(os.environ),
+         "prefix": sys.base_prefix, "orig": sys.orig_argv, "folder": os.getcwd()}
+sys.stdout.buffer.write(json.dumps(facts).encode())
+"""
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory) -> Wine:
+    return wine(tmp_path_factory.mktemp("windows") / "cache")
+
+
+@pytest.fixture(scope="module")
+def facts(windows, tmp_path_factory) -> Path:
+    """A program that tells what it sees."""
+    return program(tmp_path_factory.mktemp("facts") / "facts.exe", FACTS, name="facts")
+
+
+def told(done: subprocess.CompletedProcess[bytes]) -> dict:
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return json.loads(done.stdout)
