@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import uuid
 
 import pytest
 
@@ -60,7 +61,8 @@ def test_after_a_change_of_the_app_no_compiler_runs(place, greets):
     source = next((place.path / "examples" / "greet").glob("greet/*.py"))
     text = source.read_text(encoding="utf-8")
     try:
-        source.write_text(f"{text}# changed\n", encoding="utf-8")
+        # a change that was never built before: the shared cache would hand out its app
+        source.write_text(f"{text}# {uuid.uuid4()}\n", encoding="utf-8")
         actions = re.findall(r"^([a-z-]+) +(?:build/|dist/)\S+$", place.scons(*words).out, re.MULTILINE)
         assert set(actions) == {"app", "bundle"}
         assert actions.count("bundle") == len(ALL)
