@@ -6,6 +6,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import stat
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _SKIPPED_FOLDERS = ("__pycache__", "node_modules", "*.egg-info")
 _SKIPPED_FILES = ("*.pyc", "*.pyo", "*~")
 _SKIPPED_AT_TOP = (
     "SConstruct", "noxfile.py", "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "uv.lock",
+    "pylock.toml", "pylock.*.toml",
 )  # fmt: skip
 _OUTPUTS = ("build", "dist")
 _RACY_NS = 2_000_000_000
@@ -90,7 +92,8 @@ def run_app(context: Context) -> None:
     """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
 
     Input: the kit (an interpreter of the same minor version); without one nothing is compiled. Params:
-    ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``.
+    ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``, ``metadata``
+    (text by path).
     """
     project: Project = context.params["project"].value
     with ImageBuilder("app", folder=context.product.parent) as builder:
@@ -102,6 +105,9 @@ def run_app(context: Context) -> None:
         else:
             builder.add("boot.py", (boot / "boot.py").read_bytes())
         builder.add("__main__.py", (boot / "zip_main.py").read_bytes())
+        for path, text in context.params["metadata"].items():
+            if path not in builder:
+                builder.add(path, text.encode())
         builder.write(context.product)
 
 
@@ -115,6 +121,26 @@ def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
     if done.error:
         raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
     builder.add("boot.pyc", done.bytecode)
+
+
+def metadata(project: Project) -> dict[str, str]:
+    """Return the files by which ``importlib.metadata`` knows the program itself: as an installer would write them."""
+    manifest = project.manifest
+    if manifest is None or not manifest.name:
+        return {}
+    lines = [f"Metadata-Version: 2.1\nName: {manifest.name}\nVersion: {project.version}"]
+    lines += [f"Summary: {' '.join(manifest.description.split())}"] if manifest.description else []
+    lines += [f"Requires-Python: {manifest.requires_python}"] if manifest.requires_python else []
+    lines += [f"Requires-Dist: {line}" for line in manifest.dependencies]
+    points = {"console_scripts": manifest.scripts, "gui_scripts": manifest.gui_scripts}
+    told = "\n".join(
+        "\n".join([f"[{kind}]", *(f"{name} = {point}" for name, point in sorted(each.items())), ""])
+        for kind, each in points.items()
+        if each
+    )
+    folder = f"app/{re.sub(r'[-_.]+', '_', manifest.name)}-{project.version}.dist-info"
+    files = {f"{folder}/METADATA": "\n".join(lines) + "\n", f"{folder}/INSTALLER": "pypack\n"}
+    return {**files, f"{folder}/entry_points.txt": told} if told else files
 
 
 def boot_digest() -> str:

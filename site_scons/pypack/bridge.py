@@ -23,7 +23,7 @@ import SCons.Node.FS
 import SCons.Scanner
 import SCons.Script
 
-from pypack import folders, hosts, planning, project, targets
+from pypack import entries, folders, hosts, planning, project, targets
 from pypack.errors import InputError, PypackError
 from pypack.images.image import EPOCH
 from pypack.pipeline import Context, Hidden, Settings, Step
@@ -83,8 +83,9 @@ def py_bundle(
     ``app`` is the program's folder or script, ``entry`` where it begins, ``target`` a name, several with commas,
     ``all`` or ``host``; ``out`` names the file to write (one target only). ``given`` are the
     other settings of ``[tool.pypack]``, of the same kinds, and win over it: version, python, runtime, targets,
-    requirements, include, exclude, sources, profile, mode, pins, floors, console, icon, company, description,
-    copyright, sign. Paths (``requirements``, ``icon``) count from the SConscript's folder, ``#`` is the top.
+    requirements, extras, groups, wheels, venv, include, exclude, sources, profile, mode, pins, floors, console, icon,
+    company, description, copyright, sign. Paths (``requirements``, ``venv``, ``icon``) count from the SConscript's
+    folder, ``#`` is the top.
     """
     try:
         return _bundles(env, name, app, entry, target, out, given)
@@ -95,7 +96,7 @@ def py_bundle(
 def _bundles(
     env: Base, name: str, app: str, entry: str, target: str, out: str, given: dict[str, Any]
 ) -> list[File]:  # fmt: skip
-    given = given | {key: str(_path(env, given[key])) for key in ("requirements", "icon") if given.get(key)}
+    given = given | {key: str(_path(env, given[key])) for key in ("requirements", "venv", "icon") if given.get(key)}
     found = project.load(_path(env, app) if app else None, entry=entry, name=name, **given)
     table = targets.load()
     chosen = targets.select([target] if target else found.targets, table)
@@ -118,7 +119,7 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
     """``env.PyRuntime``: the runtime image of a target, as a node."""
     try:
         inner = _inner(env)
-        begin = project.Entry(kind="script", name="")
+        begin = entries.Entry(kind="script", name="")
         wanted = project.Project(
             name="runtime", version="0", root=Path(), folder=Path.cwd(), entry=begin, python=python, runtime=runtime
         )

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pypack import __version__
 from pypack.errors import InputError, PypackError, near
@@ -121,7 +121,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     )
     add("-o", "--output", default="", metavar="OUT", help="file to write (default: dist/<target>/<name>)")
     add("--name", default="", help="name of the executable")
-    add("-r", "--requirements", default="", metavar="FILE", help="requirements file of the program")
+    _add_packages(build)
     add("--python", default="", metavar="V", help="version of CPython, e.g. 3.13")
     add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
     add("--runtime", default="", metavar="R", help="auto, pbs, source, embed, host, or a path or address of a runtime")
@@ -139,6 +139,22 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     add("-j", "--jobs", type=int, metavar="N", help="steps at the same time")
     add("-v", "--verbose", action="store_true", help="show every command")
     build.set_defaults(run=_build, parser=build)
+
+
+def _add_packages(build: argparse.ArgumentParser) -> None:
+    group = build.add_argument_group("packages", "by default what the program's folder says: see docs/dependencies.md")
+    add = group.add_argument
+    add(
+        "-r",
+        "--requirements",
+        default="",
+        metavar="FILE",
+        help="requirements file, pyproject.toml, uv.lock, pylock.toml, setup.py, or a script with inline metadata",
+    )
+    add("--extra", action="append", default=[], metavar="NAME", help="extra of the program; may be given again")
+    add("--group", action="append", default=[], metavar="NAME", help="dependency group; may be given again")
+    add("--wheel", action="append", default=[], metavar="FILE", help="wheel to bring along; may be given again")
+    add("--venv", default="", metavar="DIR", help="take the packages of a virtual environment as they are")
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -169,14 +185,23 @@ def _asked_for(options: argparse.Namespace) -> tuple[Project, list[Target]]:
     from pypack import project, targets
 
     app = Path(options.dir) if options.dir else None
-    found = project.load(
-        app, entry=options.entry, name=options.name, mode=options.mode, requirements=_requirements(options)
-    )
+    found = project.load(app, entry=options.entry, name=options.name, mode=options.mode, **_packages(options))
     return found, targets.select([options.target] if options.target else found.targets, targets.load())
 
 
-def _requirements(options: argparse.Namespace) -> str:
-    return str(Path(options.requirements).absolute()) if options.requirements else ""
+def _packages(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the options say of packages, as settings; paths count from here."""
+    return {
+        "requirements": str(Path(options.requirements).absolute()) if options.requirements else "",
+        "venv": str(Path(options.venv).absolute()) if options.venv else "",
+        "extras": _listed(options.extra),
+        "groups": _listed(options.group),
+        "wheels": [str(Path(file).absolute()) for file in _listed(options.wheel)],
+    }
+
+
+def _listed(values: list[str]) -> list[str]:
+    return [word for value in values for word in value.split(",") if word]
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -184,7 +209,6 @@ def _build(options: argparse.Namespace) -> int:
     from pypack import folders
 
     found, chosen = _asked_for(options)
-    requirements = _requirements(options)
     if options.output and len(chosen) > 1:
         raise InputError("-o names one file, but there are several targets", do="leave -o out: dist/<target>/<name>")
     if options.output and Path(options.output).is_dir():
@@ -193,12 +217,13 @@ def _build(options: argparse.Namespace) -> int:
         )
     values = {
         "app": options.dir or ("" if options.entry else "."), "entry": options.entry, "name": options.name,
-        "target": options.target, "requirements": requirements, "python": options.python, "runtime": options.runtime,
+        "target": options.target, "python": options.python, "runtime": options.runtime,
         "mode": options.mode, "profile": options.profile, "sources": "no" if options.no_sources else "",
         "offline": "yes" if options.offline else "", "upgrade": "yes" if options.upgrade else "",
         "verbose": "yes" if options.verbose else "",
         "out": str(Path(options.output).absolute()) if options.output else "",
     }  # fmt: skip
+    values |= {key: ",".join(value) if isinstance(value, list) else value for key, value in _packages(options).items()}
     words = [f"{key}={value}" for key, value in values.items() if value]
     jobs = [f"-j{options.jobs}"] if options.jobs else []
     from pypack import bridge

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
 from pypack.macho import identity
-from pypack.packages import lock, tags, wheels
+from pypack.packages import environment, lock, tags, wheels
+from pypack.packages import resolve as resolving
 from pypack.pipeline import Hidden, Step
 from pypack.windows import resources
 
@@ -79,7 +80,7 @@ def _bundle(plan: Plan) -> Step:
         _signed(plan, "app", app_image(plan)),
         *_layer(plan, "runtime", compiled_runtime(plan)),
     ]
-    if project.requirements is not None:
+    if project.dependencies is not None:
         inputs += _layer(plan, "deps", deps(plan))
     return Step(
         product=f"{plan.place}/{project.name}{target.suffix}",
@@ -164,46 +165,56 @@ def compiled_runtime(plan: Plan) -> Step:
 
 
 def resolve(project: Project, target: Target, version: str, build: Path) -> Step:
-    """Return the step that locks a project's requirements for one target and one version of CPython.
+    """Return the step that locks a project's packages for one target and one version of CPython.
 
     For musl the lock also decides which Python is taken, so it may have been made already when the graph was: the step
     then hands that one on, and an older one of the build cache is of no use.
     """
-    assert project.requirements is not None  # the caller asks only then
-    files = lock.requirement_files(project.requirements)
+    dependencies = project.dependencies
+    assert dependencies is not None  # the caller asks only then
+    files = resolving.files(dependencies)
     settings = {
         "target": target.name,
         "platform": tags.uv_platform(target),
         "environment": tags.uv_environment(target),
         "python": version,
         "uv": manifest.version("uv"),
-        "index": lock.index_fingerprint(project.requirements.parent),
+        "index": resolving.index_fingerprint(dependencies.base),
+        "kind": dependencies.kind,
+        "extras": list(dependencies.extras),
+        "groups": list(dependencies.groups),
+        "part": resolving.part(dependencies),
     }
     place = f"apps/{project.name}/{target.name}"
     planned = build / place / "planned.pylock.toml"
+    hidden = {"planned": Hidden(planned), "dependencies": Hidden(dependencies), "target": Hidden(target)}
     return Step(
         product=f"{place}/pylock.toml",
         action="resolve",
-        version=1,
-        run=lock.run_resolve,
-        inputs=tuple(files),
-        params={**settings, "stamp": lock.stamp(settings, files), "planned": Hidden(planned)},
-        cached=target.libc != "musl",
+        version=2,
+        run=resolving.run_resolve,
+        inputs=files,
+        params={**settings, "stamp": resolving.stamp(settings, files), **hidden},
+        cached=target.libc != "musl" and not dependencies.wheels,  # a lock of given wheels holds their paths
     )
 
 
 def deps(plan: Plan) -> Step:
-    """Return the steps from requirements to an image of packages: each wheel is unpacked and compiled by itself.
+    """Return the steps from what names packages to an image of them: each wheel is unpacked and compiled by itself.
 
     Targets whose bytecode is made by the same kit share what is made of a wheel.
     """
     project, target, runtime = plan.project, plan.target, plan.runtime
-    assert project.requirements is not None  # the caller asks only then
-    locked, base = resolve(project, target, runtime.version, plan.build), project.requirements.parent
+    dependencies = project.dependencies
+    assert dependencies is not None  # the caller asks only then
+    locked = resolve(project, target, runtime.version, plan.build)
 
     def wheel_steps(path: Path) -> tuple[Step, ...]:
-        table = lock.read(path, stamp=locked.params["stamp"])
-        chosen = lock.choose_wheels(table, target, runtime.minor, static=runtime.static, base=base)
+        table = environment.narrowed(
+            lock.read(path, stamp=locked.params["stamp"]), target, runtime.version,
+            extras=dependencies.extras, groups=dependencies.groups,
+        )  # fmt: skip
+        chosen = lock.choose_wheels(table, target, runtime.minor, static=runtime.static, base=dependencies.base)
         if plan.offline:
             lock.check_offline(chosen)
         return tuple(_wheel(plan, wheel.pin) for wheel in chosen)
@@ -225,13 +236,14 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"apps/{project.name}/app-{_by(plan.kit)}{'' if plan.sources else '-nosource'}.tar",
         action="app",
-        version=2,
+        version=3,
         run=app.run_app,
         inputs=(plan.kit,) if plan.kit else (),
         params={
             **_compiler(plan),
             "project": Hidden(project),
             "files": plan.files,
+            "metadata": app.metadata(project),
             "boot": app.boot_digest(),
         },
     )

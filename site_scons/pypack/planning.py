@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pypack import app, folders, graph, imports
 from pypack.errors import InputError, PypackError
-from pypack.packages import lock
+from pypack.packages import environment, lock
 from pypack.pipeline import Context
 from pypack.providers import choose, kits
 from pypack.providers.base import Request
@@ -135,7 +135,8 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
 
     Only a lock tells; where there is none yet, or a new one is wanted, it is made now, and the build takes it over.
     """
-    if project.requirements is None:
+    dependencies = project.dependencies
+    if dependencies is None or dependencies.kind == "venv":
         return False
     step = graph.resolve(project, raised(target, project.floors), found.version, build)
     path: Path = build / step.product
@@ -155,7 +156,10 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
         part.replace(planned)
         with contextlib.suppress(OSError):  # a cache that cannot be written is no fault of the build
             _copy(planned, kept)
-    return lock.needs_native(lock.read(path), target, found.minor)
+    table = environment.narrowed(
+        lock.read(path), target, found.version, extras=dependencies.extras, groups=dependencies.groups
+    )  # fmt: skip
+    return lock.needs_native(table, target, found.minor)
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -54,6 +54,8 @@ class Target:
     floor: str
     wheels: str
     wheel_arch: str
+    machine: str
+    markers: Mapping[str, str]
     layout: Layout
     launch: str
     providers: tuple[str, ...]
@@ -110,7 +112,8 @@ def _loaded(file: Path, changed: int) -> dict[str, Target]:
     faults: list[str] = []
     layouts = {name: _layout(name, row, faults) for name, row in table.get("layout", {}).items()}
     rows: dict[str, dict[str, Any]] = table.get("target", {})
-    targets = {name: _target(name, row, layouts, faults) for name, row in rows.items() if "of" not in row}
+    markers: dict[str, Mapping[str, str]] = table.get("markers", {})
+    targets = {name: _target(name, row, layouts, markers, faults) for name, row in rows.items() if "of" not in row}
     targets |= {name: _join(name, row, targets, faults) for name, row in rows.items() if "of" in row}
     if faults or not targets:
         told = "\n".join(f"  {fault}" for fault in faults) or "  it has no rows"
@@ -152,19 +155,26 @@ def _layout(name: str, row: Mapping[str, Any], faults: list[str]) -> Layout | No
 
 
 def _target(
-    name: str, row: Mapping[str, Any], layouts: Mapping[str, Layout | None], faults: list[str]
+    name: str,
+    row: Mapping[str, Any],
+    layouts: Mapping[str, Layout | None],
+    markers: Mapping[str, Mapping[str, str]],
+    faults: list[str],
 ) -> Target | None:
-    expected = {field.name for field in fields(Target)} - {"name", "of"}
+    expected = {field.name for field in fields(Target)} - {"name", "of", "markers"}
     if not _complete(f"target {name}", row, expected, faults):
         return None
     layout = layouts.get(row["layout"])
     if layout is None:
         faults.append(f"target {name}: layout {row['layout']!r} is not in the file")
         return None
+    if row["system"] not in markers:
+        faults.append(f"target {name}: there is no [markers.{row['system']}]")
+        return None
     if name != "-".join(part for part in (row["system"], row["libc"], row["arch"]) if part):
         faults.append(f"target {name}: the name is not system-libc-arch")
         return None
-    values = {**row, "layout": layout, "providers": tuple(row["providers"])}
+    values = {**row, "layout": layout, "providers": tuple(row["providers"]), "markers": markers[row["system"]]}
     return Target(name=name, **values)
 
 

@@ -13,7 +13,7 @@ import pytest
 from pypack import targets
 from pypack.errors import ArchiveError, FetchError, InputError, StepError
 from pypack.images.image import ImageBuilder
-from pypack.packages import lock, tags, wheels
+from pypack.packages import lock, resolve, tags, wheels
 from pypack.pipeline import Context, Hidden, Settings
 
 TABLE = targets.load()
@@ -101,23 +101,23 @@ def test_requirement_files_follow_includes_once(tmp_path):
     (tmp_path / "b.txt").write_text("-r a.txt\n")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/c.txt").write_text("")
-    found = lock.requirement_files(tmp_path / "a.txt")
+    found = resolve.requirement_files(tmp_path / "a.txt")
     assert sorted(path.name for path in found) == ["a.txt", "b.txt", "c.txt"]
     (tmp_path / "sub/c.txt").unlink()
     with pytest.raises(InputError, match=r"c\.txt does not exist"):
-        lock.requirement_files(tmp_path / "a.txt")
+        resolve.requirement_files(tmp_path / "a.txt")
     with pytest.raises(InputError, match="is a folder"):
-        lock.requirement_files(tmp_path)
+        resolve.requirement_files(tmp_path)
 
 
 def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch, tmp_path):
-    seen = [lock.index_fingerprint(tmp_path)]
+    seen = [resolve.index_fingerprint(tmp_path)]
     monkeypatch.setenv("UV_INDEX_URL", "https://user:secret@x.test/simple")
-    seen.append(lock.index_fingerprint(tmp_path))
+    seen.append(resolve.index_fingerprint(tmp_path))
     (tmp_path / "pyproject.toml").write_text('[tool.uv]\nconstraint-dependencies = ["idna<3.5"]\n')
-    seen.append(lock.index_fingerprint(tmp_path / "sub"))
+    seen.append(resolve.index_fingerprint(tmp_path / "sub"))
     (tmp_path / "uv.toml").write_text("offline = false\n")
-    seen.append(lock.index_fingerprint(tmp_path))
+    seen.append(resolve.index_fingerprint(tmp_path))
     assert len(set(seen)) == 4
     assert not any("secret" in each for each in seen)
 
@@ -125,13 +125,13 @@ def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch, tmp_
 def test_an_outdated_lock_is_not_read(tmp_path):
     requirements = tmp_path / "r.txt"
     requirements.write_text("click\n")
-    stamp = lock.stamp({"python": "3.13.5"}, [requirements])
+    stamp = resolve.stamp({"python": "3.13.5"}, [requirements])
     path = tmp_path / "pylock.toml"
     path.write_text(f'# made from: {stamp}\nlock-version = "1.0"\n')
     assert lock.read(path, stamp=stamp)["lock-version"] == "1.0"
     requirements.write_text("rich\n")
     with pytest.raises(InputError, match="outdated"):
-        lock.read(path, stamp=lock.stamp({"python": "3.13.5"}, [requirements]))
+        lock.read(path, stamp=resolve.stamp({"python": "3.13.5"}, [requirements]))
 
 
 def test_plain_paths_count_from_the_requirements_folder(tmp_path):

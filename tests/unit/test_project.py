@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from SCons.Environment import Environment
 
-from pypack import bridge, project
+from pypack import bridge, project, settings
+from pypack.entries import Entry
 from pypack.errors import InputError
-from pypack.project import Entry
 
 
 def tree(root, *files, **contents):
@@ -42,7 +42,7 @@ def test_a_project_folder_finds_its_package(tmp_path, under):
     found = project.load(tmp_path)
     assert found.entry == Entry(kind="module", name="greet")
     assert found.root == tmp_path / under.rstrip("/")
-    assert found.requirements == tmp_path / "requirements.txt"
+    assert found.dependencies.file == tmp_path / "requirements.txt"
 
 
 def test_entry_names_a_function(tmp_path):
@@ -56,8 +56,8 @@ def test_entry_alone_names_a_script_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = project.load(entry="a/tool.py")
     assert (found.name, found.only, found.root) == ("tool", ("tool.py",), tmp_path / "a")
-    assert found.requirements is None
-    assert project.load(entry="a/tool.py", requirements=str(tmp_path / "a/requirements.txt")).requirements
+    assert found.dependencies is None
+    assert project.load(entry="a/tool.py", requirements=str(tmp_path / "a/requirements.txt")).dependencies
 
 
 def test_settings_come_from_pyproject_and_the_command_line_wins(tmp_path):
@@ -137,8 +137,9 @@ def test_a_misspelt_keyword_gets_near_names(tmp_path):
 def test_dependencies_that_are_not_read_are_told(tmp_path):
     tree(tmp_path, "a.py")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "a"\ndependencies = ["click"]\n')
-    assert "are not read" in project.load(tmp_path).notes[0]
-    assert project.load(tree(tmp_path, "requirements.txt")).notes == ()
+    assert project.load(tmp_path).notes == ("packages are named by pyproject.toml",)
+    told = project.load(tree(tmp_path, "requirements.txt")).notes
+    assert told == ("packages are named by pyproject.toml; requirements.txt beside it is not read",)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_given_settings_are_checked_as_those_of_the_file(tmp_path, given, told):
 
 def test_given_settings_may_be_pythons_own_kinds(tmp_path):
     found = project.load(
-        tree(tmp_path, "a.py"), targets=("host",), icon=tmp_path / "a.ico", requirements=tmp_path / "r.txt",
+        tree(tmp_path, "a.py", "r.txt"), targets=("host",), icon=tmp_path / "a.ico", requirements=tmp_path / "r.txt",
         floors={"glibc": "2.28"}, console=False,
     )  # fmt: skip
     assert (found.targets, found.icon, found.console) == (("host",), tmp_path / "a.ico", False)
@@ -172,8 +173,8 @@ def test_given_settings_may_be_pythons_own_kinds(tmp_path):
 
 def test_every_setting_is_documented():
     told = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
-    assert not [key for key in project._KEYS if not re.search(rf"(?m)^{key} =|tool\.pypack\.{key}\]+`", told)]
-    assert not [key for key in project._KEYS if not re.search(rf"\b{key}\b", str(bridge.py_bundle.__doc__))]
+    assert not [key for key in settings._KEYS if not re.search(rf"(?m)^{key} =|tool\.pypack\.{key}\]+`", told)]
+    assert not [key for key in settings._KEYS if not re.search(rf"\b{key}\b", str(bridge.py_bundle.__doc__))]
 
 
 def test_paths_that_a_sconscript_gives_count_from_its_folder(tmp_path, monkeypatch):

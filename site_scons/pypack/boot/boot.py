@@ -66,6 +66,8 @@ def start():
         return script(path)
     if facts["kind"] == "function":
         return function(facts["entry"], facts["function"])
+    if facts["kind"] == "scripts":
+        return command(dict(pair.split("=", 1) for pair in facts["scripts"].split("\t")), separator)
     return module(facts["entry"])
 
 
@@ -134,6 +136,28 @@ def function(name, attributes):
     for attribute in attributes.split("."):
         target = getattr(target, attribute)
     sys.exit(target())
+
+
+def command(scripts, separator):
+    # Several programs in one file: the name that the bundle was started by chooses one, else the first argument.
+    name = sys.argv[0].rpartition(separator)[2]
+    if separator == "\\" and name.lower().endswith(".exe"):
+        name = name[:-4]
+    if name not in scripts:
+        name = sys.argv[1] if len(sys.argv) > 1 else ""
+        if name not in scripts:
+            return which(scripts, name)
+        del sys.argv[1]
+    function(*scripts[name].split(":"))
+
+
+def which(scripts, name):
+    told = "usage: %s PROGRAM ARGUMENT...\n\nprograms: %s\n" % (sys.argv[0], " ".join(sorted(scripts)))
+    if name in ("-h", "--help"):
+        print(told, end="")
+        sys.exit(0)
+    print("%s: no program is called %r\n" % (sys.argv[0], name) * bool(name) + told, end="", file=sys.stderr)
+    sys.exit(2)
 
 
 def become(code, **names):

@@ -50,13 +50,22 @@ def run(bundle, entry):
         source = zipfile.ZipFile(bundle).read("app/" + entry["name"])
         space = {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__}
         exec(compile(source, sys.argv[0], "exec"), space)
+    elif entry["kind"] == "scripts":
+        points = dict(entry["scripts"])
+        if sys.argv[1:2] == [] or sys.argv[1] not in points:
+            sys.exit("usage: python %s PROGRAM ARGUMENT...; programs: %s" % (bundle, " ".join(sorted(points))))
+        call(*points[sys.argv.pop(1)].split(":"))
     elif entry["kind"] == "function":
-        target = __import__(entry["name"], fromlist=["*"])
-        for attribute in entry["function"].split("."):
-            target = getattr(target, attribute)
-        sys.exit(target())
+        call(entry["name"], entry["function"])
     else:
         runpy.run_module(entry["name"], run_name="__main__", alter_sys=True)
+
+
+def call(module, attributes):
+    target = __import__(module, fromlist=["*"])
+    for attribute in attributes.split("."):
+        target = getattr(target, attribute)
+    sys.exit(target())
 
 
 main()

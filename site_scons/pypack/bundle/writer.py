@@ -132,6 +132,8 @@ def launch_file(params: Mapping[str, Any], rows: list[trailer.LayerEntry]) -> by
         "function": params["entry"]["function"],
         "deps": f"{deps}/site-packages" if deps else "",
     }
+    if scripts := params["entry"].get("scripts"):
+        values["scripts"] = "\t".join(f"{name}={point}" for name, point in scripts)
     return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
 
 

@@ -1,14 +1,7 @@
-"""Resolve requirements into a lock with hashes (PEP 751, made by uv), and read such a lock."""
+"""Read a lock (PEP 751) and choose the wheels of a target from it."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import os
-import re
-import shutil
-import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +14,13 @@ from pypack.packages import tags
 from pypack.pins import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from pypack.pipeline import Context
     from pypack.targets import Target
 
-_NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(.+?)\s*(?:#.*)?$")
 _READ = "docs/dependencies.md"
-_STAMP = "# made from: "
-_USER_INFO = re.compile(
-    r"(?<=[\w+])://[^/@\s\"']+@"
-)  # names and passwords stay out of locks, which are cached and shared
+STAMP = "# made from: "
+"""Begins the line in which a lock below build/ says what it was made from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,108 +32,6 @@ class Wheel:
     pin: Pin
 
 
-def requirement_files(path: Path) -> list[Path]:
-    """Return a requirements file and every file that it includes by ``-r`` or ``-c``, each once."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", do="name a requirements file")
-    if not path.is_file():
-        raise InputError(f"requirements file {path} does not exist", do="check the path after -r / requirements=")
-    found: list[Path] = []
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        if file in found:
-            continue
-        if not file.is_file():
-            raise InputError(f"requirements file {file} does not exist", do=f"it is included by {found[-1]}")
-        found.append(file)
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            nested = _NESTED.match(line)
-            if nested and "://" not in nested[1]:
-                waiting.append(Path(os.path.normpath(file.parent / nested[1].strip("\"'"))))
-    return found
-
-
-def stamp(settings: Mapping[str, Any], files: Iterable[Path]) -> str:
-    """Return a hash over all that a lock is made from; it stands in the lock, so that an outdated one is known."""
-    whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for file in files:
-        whole.update(hashlib.sha256(file.read_bytes()).digest())
-    return whole.hexdigest()
-
-
-def index_fingerprint(folder: Path) -> str:
-    """Return a hash over the settings that tell uv where packages come from; the settings stay secret.
-
-    They are ``UV_*`` variables, ``uv.toml`` files, and ``[tool.uv]`` of the ``pyproject.toml`` files above ``folder``.
-    """
-    relevant = sorted((key, value) for key, value in os.environ.items() if key.startswith(("UV_INDEX", "UV_DEFAULT_",
-        "UV_FIND_LINKS", "UV_EXTRA_INDEX", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_CONSTRAINT",
-        "UV_OVERRIDE", "UV_CONFIG_FILE")))  # fmt: skip
-    relevant += [("file", text) for text in _uv_settings(folder)]
-    return hashlib.sha256(repr(relevant).encode()).hexdigest() if relevant else ""
-
-
-def _uv_settings(folder: Path) -> Iterator[str]:
-    """Yield the settings files that uv reads when it runs in ``folder`` (uv's documentation, "Configuration files")."""
-    import platformdirs
-
-    for place in (folder.absolute(), *folder.absolute().parents):
-        if (place / "uv.toml").is_file():
-            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
-        elif (place / "pyproject.toml").is_file():
-            with contextlib.suppress(tomllib.TOMLDecodeError, UnicodeDecodeError):
-                table = tomllib.loads((place / "pyproject.toml").read_text(encoding="utf-8"))
-                if "uv" in table.get("tool", {}):
-                    yield repr(table["tool"]["uv"])
-    for place in (platformdirs.user_config_path("uv"), Path("/etc/uv")):
-        if (place / "uv.toml").is_file():
-            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
-
-
-def run_resolve(context: Context) -> None:
-    """Step: ``uv pip compile`` of a requirements file for one target and version.
-
-    A lock that was made while the graph was made (``planned``) is taken as it is. Inputs: the requirements file and
-    those that it includes. Params: ``platform`` (uv's name), ``environment`` (variables for uv), ``python`` (full
-    version), ``target``, ``stamp``.
-    """
-    planned: Path = context.params["planned"].value
-    if planned != context.product and is_current(planned, context.params["stamp"]):
-        shutil.copyfile(planned, context.product)
-        return
-    import uv
-
-    requirements = context.inputs[0].absolute()
-    command = [
-        uv.find_uv_bin(), "pip", "compile", requirements.name, "--quiet", "--no-progress", "--color", "never",
-        "--format", "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:",
-        "--python-platform", context.params["platform"], "--python-version", context.params["python"],
-    ]  # fmt: skip
-    if context.settings.offline:
-        command.append("--offline")
-    context.note(" ".join(command))
-    done = subprocess.run(
-        command, cwd=requirements.parent, env={**os.environ, **context.params["environment"]},
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-    if done.returncode:
-        raise _explained(done.stderr, requirements, context)
-    text = f"{_STAMP}{context.params['stamp']}\n{_USER_INFO.sub('://', done.stdout)}"
-    context.product.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _explained(told: str, requirements: Path, context: Context) -> StepError:
-    reason = "\n".join(f"  {line}" for line in told.strip().splitlines())
-    target, python = context.params["target"], context.params["python"]
-    do = "change the requirement, the Python version or the target"
-    if context.settings.offline:
-        do = "build once without --offline, so that the packages are in uv's cache"
-    elif "no wheels with a matching" in told or "no wheels" in told:
-        do = "a package has no wheel for this target: ask for another version of it, or another target"
-    return StepError(f"{requirements} cannot be resolved for {target}, Python {python}:\n{reason}", do=do, see=_READ)
-
-
 def read(path: Path, *, stamp: str = "") -> dict[str, Any]:
     """Return a lock as a table, refusing a version that is not known, and one that was not made from ``stamp``."""
     try:
@@ -154,7 +41,7 @@ def read(path: Path, *, stamp: str = "") -> dict[str, Any]:
         raise InputError(f"{path} is not a lock: {error}", do="make it again", see=_READ) from error
     if str(table.get("lock-version", "")).split(".")[0] != "1":
         raise InputError(f"{path} has lock-version {table.get('lock-version')!r}; only 1.x is known", see=_READ)
-    if stamp and not text.startswith(f"{_STAMP}{stamp}\n"):
+    if stamp and not text.startswith(f"{STAMP}{stamp}\n"):
         raise InputError(f"{path} is outdated", do="build again", see=_READ)
     return table
 
@@ -163,7 +50,7 @@ def is_current(path: Path, stamp: str) -> bool:
     """Say whether a lock is there and was made from ``stamp``."""
     try:
         with path.open(encoding="utf-8") as stream:
-            return stream.readline().rstrip("\n") == f"{_STAMP}{stamp}"
+            return stream.readline().rstrip("\n") == f"{STAMP}{stamp}"
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -1,0 +1,42 @@
+# Runs a setup.py as setuptools does, as far as its settings (setup.cfg and pyproject.toml too), and prints them as JSON.
+# Started by uv with a setuptools beside it; what the setup.py itself prints goes to standard error.
+import json
+import os
+import sys
+
+
+def main(folder):
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    sys.argv[:] = ["setup.py"]
+    import setuptools
+    from distutils import core
+
+    if os.path.exists("setup.py"):
+        found = core.run_setup("setup.py", stop_after="config")
+    else:
+        found = setuptools.Distribution()
+        found.parse_config_files()
+    points = found.entry_points or {}
+    if isinstance(points, str):
+        points = {"console_scripts": points.partition("[console_scripts]")[2].partition("\n[")[0]}
+    told = {
+        "name": found.get_name() if found.metadata.name else "",
+        "version": str(found.metadata.version or ""),
+        "description": found.metadata.description or "",
+        "requires_python": str(getattr(found, "python_requires", None) or ""),
+        "dependencies": lines(found.install_requires),
+        "extras": {name: lines(value) for name, value in (found.extras_require or {}).items()},
+        "entry_points": {name: lines(value) for name, value in points.items()},
+    }
+    os.write(answer, json.dumps(told).encode())
+
+
+def lines(value):
+    rows = value.splitlines() if isinstance(value, str) else list(value or ())
+    return [row.strip() for row in rows if row.strip() and not row.strip().startswith("#")]
+
+
+main(sys.argv[1])

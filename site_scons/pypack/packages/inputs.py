@@ -1,0 +1,183 @@
+"""Which of the files in a program's folder says what packages it needs; the first in a documented order counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from pypack.errors import InputError, near
+from pypack.packages import manifests
+from pypack.packages.manifests import Manifest, normal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_READ = "docs/dependencies.md"
+
+Kind = Literal["pylock", "uv-lock", "pyproject", "requirements", "setup", "script", "wheels", "venv"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependencies:
+    """Where a program's packages are named.
+
+    ``file`` is what was found or given: relative paths in it count from its folder (``base``). ``extras`` and
+    ``groups`` are what was chosen of a pyproject.toml, a setup.py or a lock. ``manifest`` is what the program itself
+    asks for, as far as it can be read without a build: a lock is held against it. ``wheels`` are wheels that were
+    given as files; those and what they need come in besides.
+    """
+
+    kind: Kind
+    file: Path
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    manifest: Manifest | None = None
+    wheels: tuple[Path, ...] = ()
+
+    @property
+    def base(self) -> Path:
+        """The folder from which relative paths count."""
+        return self.file if self.file.is_dir() and self.kind != "venv" else self.file.parent
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The requirements that the program itself states, as far as they can be read."""
+        return self.manifest.chosen(self.extras, self.groups) if self.manifest else ()
+
+    @property
+    def described(self) -> str:
+        """What the build says of it: the file, and what was chosen of it."""
+        chosen = [f"extra {name}" for name in self.extras] + [f"group {name}" for name in self.groups]
+        name = ", ".join(wheel.name for wheel in self.wheels) if self.kind == "wheels" else self.file.name
+        return f"{name} ({', '.join(chosen)})" if chosen else name
+
+
+def kind_of(path: Path) -> Kind:
+    """Return what a file that was named is, by its name; what is none of the others is a requirements file."""
+    name = path.name
+    if name == "uv.lock":
+        return "uv-lock"
+    if name.endswith(".toml"):
+        return "pylock" if name == "pylock.toml" or name.startswith("pylock.") else "pyproject"
+    if name in {"setup.py", "setup.cfg"}:
+        return "setup"
+    return "script" if name.endswith((".py", ".pyw")) else "requirements"
+
+
+def find(
+    folder: Path,
+    *,
+    named: Path | None,
+    manifest: Manifest | None,
+    script: Path | None,
+    alone: bool,
+    extras: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    venv: Path | None = None,
+    wheels: tuple[Path, ...] = (),
+) -> tuple[Dependencies | None, tuple[str, ...]]:
+    """Return the input that counts, and what the person who builds should know of it.
+
+    ``named`` is a file that was given; ``manifest`` what pyproject.toml (or setup.py) of the folder says; ``script``
+    the entry point where it is a script; ``alone``: the script stands by itself, what lies beside it is not of its
+    making.
+    """
+    if venv and (named or wheels or extras or groups):
+        raise InputError("venv is all that there is: no requirements, wheels, extras or groups besides", see=_READ)
+    if venv:
+        return Dependencies(kind="venv", file=_folder(venv)), ()
+    found = _given(named, manifest) if named else _automatic(folder, manifest, script, alone=alone)
+    if found is None and wheels:
+        found = Dependencies(kind="wheels", file=folder)
+    if found is None:
+        if extras or groups:
+            raise InputError("extras and groups are of a pyproject.toml, and there is none", see=_READ)
+        return None, ()
+    _check_chosen(found, extras, groups)
+    found = replace(found, extras=extras, groups=groups, wheels=wheels)
+    left = "" if named else _passed_over(folder, found, manifest)
+    return found, (f"packages are named by {found.described}{left}",)
+
+
+def _given(path: Path, manifest: Manifest | None) -> Dependencies:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", do="name a requirements file, a lock or a pyproject.toml", see=_READ)
+    if not path.is_file():
+        raise InputError(f"requirements file {path} does not exist", do="check the path after -r / requirements=")
+    kind = kind_of(path)
+    if kind == "script":
+        return Dependencies(kind=kind, file=path, manifest=_inline(path))
+    if kind == "pyproject":
+        own = manifest if manifest and manifest.file == path else manifests.pyproject(path)
+        return Dependencies(kind=_by_backend(own), file=path, manifest=own)
+    if kind == "setup":
+        return Dependencies(kind=kind, file=path, manifest=manifest or manifests.setup(path.parent))
+    beside = manifest if manifest and manifest.file.parent == path.parent else None
+    return Dependencies(kind=kind, file=path, manifest=beside if kind in {"pylock", "uv-lock"} else None)
+
+
+def _inline(path: Path) -> Manifest:
+    found = manifests.script(path)
+    if found is None:
+        raise InputError(f"{path} has no inline metadata that names packages", do="add a block # /// script", see=_READ)
+    return found
+
+
+def _by_backend(manifest: Manifest) -> Kind:
+    """A pyproject.toml that leaves its dependencies to a build backend is resolved by way of that."""
+    return "setup" if "dependencies" in manifest.dynamic else "pyproject"
+
+
+def _automatic(folder: Path, manifest: Manifest | None, script: Path | None, *, alone: bool) -> Dependencies | None:
+    inline = manifests.script(script) if script and script.is_file() else None
+    if inline and script:
+        return Dependencies(kind="script", file=script, manifest=inline)
+    return None if alone else _in_folder(folder, manifest)
+
+
+def _in_folder(folder: Path, manifest: Manifest | None) -> Dependencies | None:
+    for name, kind in _LOCKS.items():
+        if (folder / name).is_file():
+            return Dependencies(kind=kind, file=folder / name, manifest=manifest)
+    if manifest and manifest.file.name == "pyproject.toml" and manifest.states_dependencies:
+        return Dependencies(kind=_by_backend(manifest), file=manifest.file, manifest=manifest)
+    if (folder / "requirements.txt").is_file():
+        return Dependencies(kind="requirements", file=folder / "requirements.txt")
+    if manifest and manifest.file.name != "pyproject.toml" and manifest.states_dependencies:
+        return Dependencies(kind="setup", file=manifest.file, manifest=manifest)
+    return None
+
+
+_LOCKS: dict[str, Kind] = {"pylock.toml": "pylock", "uv.lock": "uv-lock"}
+
+
+def _passed_over(folder: Path, found: Dependencies, manifest: Manifest | None) -> str:
+    """Say which other files name packages too and are not read; a lock is made from its manifest."""
+    names = (*_LOCKS, "requirements.txt")
+    others = [name for name in names if (folder / name).is_file() and folder / name != found.file]
+    if found.kind in {"script", "requirements"} and manifest and manifest.dependencies:
+        others.append(manifest.file.name)
+    return f"; {', '.join(others)} beside it is not read" if others else ""
+
+
+def _check_chosen(found: Dependencies, extras: tuple[str, ...], groups: tuple[str, ...]) -> None:
+    if not extras and not groups:
+        return
+    manifest = found.manifest
+    if manifest is None or found.kind == "script":
+        raise InputError(f"{found.file} has no extras and no groups", do="leave them out", see=_READ)
+    known = {"extra": (extras, manifest.extras), "group": (groups, manifest.groups)}
+    faults = [
+        f"{manifest.file} has no {kind} {name!r}{near(name, have)}"
+        for kind, (chosen, have) in known.items()
+        for name in chosen
+        if normal(name) not in have
+    ]
+    if faults:
+        raise InputError("\n".join(faults), do="check the names", see=_READ)
+
+
+def _folder(venv: Path) -> Path:
+    if not (venv / "pyvenv.cfg").is_file():
+        raise InputError(f"{venv} is no virtual environment: it has no pyvenv.cfg", do="name its folder", see=_READ)
+    return venv
