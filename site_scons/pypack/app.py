@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import json
 import os
 import re
 import stat
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pypack import bytecode
+from pypack import bytecode, digests
 from pypack.errors import InputError, StepError
 from pypack.images.image import ImageBuilder
 from pypack.macho import identity
@@ -31,7 +29,6 @@ _SKIPPED_AT_TOP = (
     "pylock.toml", "pylock.*.toml",
 )  # fmt: skip
 _OUTPUTS = ("build", "dist")
-_RACY_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +44,8 @@ def files(project: Project) -> list[AppFile]:
 
     Nor does what bundles are signed with, by whatever name or link it is found.
     """
+    if project.bare:
+        return []
     private = {_same(path) for path in identity.private(project.sign)}
     found = {
         inside: path
@@ -60,27 +59,8 @@ def files(project: Project) -> list[AppFile]:
 
 
 def digest(project: Project, memory: Path) -> str:
-    """Return a hash over the paths, modes and contents of the app's files.
-
-    ``memory`` is a JSON file that keeps the hashes of files whose size, time and inode are unchanged, so that
-    an unchanged app costs one look at each file.
-    """
-    known = _load(memory)
-    fresh: dict[str, list[Any]] = {}
-    whole = hashlib.sha256()
-    now = time.time_ns()
-    for each in files(project):
-        info = each.path.stat()
-        mark = [info.st_size, info.st_mtime_ns, info.st_ino]
-        row = known.get(each.inside)
-        same = row is not None and row[:3] == mark
-        content = row[3] if same and row is not None else _hash(each.path)
-        if now - info.st_mtime_ns > _RACY_NS:  # a file changed just now may change again without a new time
-            fresh[each.inside] = [*mark, content]
-        whole.update(f"{each.inside}\0{info.st_mode & stat.S_IXUSR}\0{content}\n".encode())
-    if fresh != known:
-        _store(memory, fresh)
-    return whole.hexdigest()
+    """Return a hash over the paths, modes and contents of the app's files. ``memory``: :func:`digests.contents`."""
+    return digests.whole(digests.contents(((each.inside, each.path) for each in files(project)), memory))
 
 
 def memory(project: Project, build: Path) -> Path:
@@ -126,7 +106,7 @@ def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
 def metadata(project: Project) -> dict[str, str]:
     """Return the files by which ``importlib.metadata`` knows the program itself: as an installer would write them."""
     manifest = project.manifest
-    if manifest is None or not manifest.name:
+    if manifest is None or not manifest.name or project.bare:
         return {}
     lines = [f"Metadata-Version: 2.1\nName: {manifest.name}\nVersion: {project.version}"]
     lines += [f"Summary: {' '.join(manifest.description.split())}"] if manifest.description else []
@@ -147,13 +127,6 @@ def boot_digest() -> str:
     """Return a hash over the bootstrap's own sources."""
     boot = Path(__file__).with_name("boot")
     return hashlib.sha256((boot / "boot.py").read_bytes() + (boot / "zip_main.py").read_bytes()).hexdigest()
-
-
-def check_entry(project: Project) -> None:
-    """Refuse an entry point that is not among the app's files (a module may also come from a package)."""
-    entry = project.entry
-    if entry.kind == "script" and entry.name not in {each.inside for each in files(project)}:
-        raise InputError(f"entry {entry.name} is not among the app's files", do="check include and exclude")
 
 
 def _syntax_errors(failed: list[bytecode.Compiled]) -> StepError:
@@ -243,23 +216,3 @@ def _excluded(inside: str, patterns: tuple[str, ...]) -> bool:
 
 def _below(under: str, inside: str) -> str:
     return f"{under}/{inside}" if under else inside
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _load(memory: Path) -> dict[str, list[Any]]:
-    try:
-        rows: dict[str, list[Any]] = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return rows
-
-
-def _store(memory: Path, rows: dict[str, list[Any]]) -> None:
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    fresh = memory.with_name(f"{memory.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(rows), encoding="utf-8")
-    fresh.replace(memory)

@@ -63,6 +63,8 @@ def place(app: Path | None, entry: str) -> tuple[Path, str]:
     folder = (app or Path.cwd()).absolute()
     if not folder.exists():
         raise InputError(f"{folder} does not exist", do="name the folder of a program, or a script")
+    if folder.suffix == ".whl":
+        return folder, entry
     if folder.is_file():
         return folder.parent, f"./{folder.name}"
     return folder, entry
@@ -73,13 +75,18 @@ def find(folder: Path, entry: str, manifest: Manifest | None) -> Found:
 
     the commands of ``[project.scripts]``, ``__main__.py``, the only package with one, a script.
     """
+    if folder.suffix == ".whl":
+        return _of_wheel(folder, entry, manifest)
     commands = {**manifest.gui_scripts, **manifest.scripts} if manifest else {}
     if entry in commands:
         return _command(folder, entry, commands[entry], window=bool(manifest and entry not in manifest.scripts))
     if entry:
         return _named_entry(folder, entry, commands)
-    if manifest and (manifest.scripts or manifest.gui_scripts):
-        return _commands(folder, manifest)
+    return _commands(folder, manifest) if commands and manifest else _standing(folder)
+
+
+def _standing(folder: Path) -> Found:
+    """Return what can be started in a folder by what stands in it."""
     if (folder / "__main__.py").is_file():
         return _package(folder)
     for root in (folder, folder / "src"):
@@ -94,6 +101,21 @@ def find(folder: Path, entry: str, manifest: Manifest | None) -> Found:
     if (folder / "__init__.py").is_file():
         raise InputError(f"package {folder} has no __main__.py", do="add one, or name an entry as module:function")
     return _lone_script(folder)
+
+
+def _of_wheel(wheel: Path, entry: str, manifest: Manifest | None) -> Found:
+    """A wheel is the program: its commands, or what ``entry`` names in it."""
+    assert manifest is not None  # a wheel has one
+    commands = {**manifest.gui_scripts, **manifest.scripts}
+    if entry in commands:
+        return _command(wheel.parent, entry, commands[entry], window=entry not in manifest.scripts)
+    if entry:
+        return _named_entry(wheel, entry, commands)
+    if not commands:
+        raise InputError(
+            f"{wheel.name} has no commands", do="name a module or module:function of it with --entry", see=_READ
+        )
+    return _commands(wheel.parent, manifest)
 
 
 def _commands(folder: Path, manifest: Manifest) -> Found:

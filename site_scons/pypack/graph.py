@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pypack.windows import resources
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pypack.packages import venv
     from pypack.pins import Pin
     from pypack.project import Project
     from pypack.providers.base import Runtime
@@ -183,7 +185,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         "kind": dependencies.kind,
         "extras": list(dependencies.extras),
         "groups": list(dependencies.groups),
-        "part": resolving.part(dependencies),
+        "part": _installed_part(project, build) if dependencies.kind == "venv" else resolving.part(dependencies),
     }
     place = f"apps/{project.name}/{target.name}"
     planned = build / place / "planned.pylock.toml"
@@ -208,8 +210,14 @@ def deps(plan: Plan) -> Step:
     dependencies = project.dependencies
     assert dependencies is not None  # the caller asks only then
     locked = resolve(project, target, runtime.version, plan.build)
+    if dependencies.kind == "venv":
+        from pypack.packages import venv
+
+        venv.check(dependencies.file, _installed(project), target, runtime.minor, static=runtime.static)
 
     def wheel_steps(path: Path) -> tuple[Step, ...]:
+        if dependencies.kind == "venv":
+            return _installed_steps(plan)
         table = environment.narrowed(
             lock.read(path, stamp=locked.params["stamp"]), target, runtime.version,
             extras=dependencies.extras, groups=dependencies.groups,
@@ -228,6 +236,43 @@ def deps(plan: Plan) -> Step:
         params={"target": Hidden(target)},
         expand=wheel_steps,
     )
+
+
+def _installed(project: Project) -> list[venv.Installed]:
+    from pypack.packages import venv
+
+    assert project.dependencies is not None  # the caller asks only then
+    return venv.installed(project.dependencies.file, own=project.manifest.name if project.manifest else "")
+
+
+def _installed_part(project: Project, build: Path) -> str:
+    """Return what decides about the packages of a virtual environment: the files of all that is installed there."""
+    memory = app.memory(project, build).with_suffix(".venv")
+    rows = ((each.info, each.digest(memory / f"{each.info}.json")) for each in _installed(project))
+    return json.dumps(list(rows))
+
+
+def _installed_steps(plan: Plan) -> tuple[Step, ...]:
+    """Return the steps that make an image of each distribution of a virtual environment."""
+    from pypack.packages import venv
+
+    found = _installed(plan.project)
+    memory = app.memory(plan.project, plan.build).with_suffix(".venv")
+    by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
+    steps = []
+    for each in found:
+        digest = each.digest(memory / f"{each.info}.json")
+        steps.append(
+            Step(
+                product=f"venv/{digest[:16]}/{by}/{each.info.removesuffix('.dist-info')}.tar",
+                action="installed",
+                version=1,
+                run=venv.run_installed,
+                inputs=(plan.kit,) if plan.kit else (),
+                params={**_compiler(plan), "digest": digest, "installed": Hidden(each)},
+            )
+        )
+    return tuple(steps)
 
 
 def app_image(plan: Plan) -> Step:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import app, folders, graph, imports
+from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
 from pypack.packages import environment, lock
 from pypack.pipeline import Context
@@ -29,7 +29,7 @@ def bundles(project: Project, targets: Sequence[Target], *, build: Path, setting
     """Return the last step for each target."""
     for note in project.notes:
         settings.say(f"  {note}")
-    app.check_entry(project)
+    entry_check.check(project)
     files = app.digest(project, app.memory(project, build))
     steps: list[Step] = []
     faults: list[tuple[str, PypackError]] = []

@@ -29,12 +29,13 @@ Mode = Literal["onefile"]
 class Project:
     """A program and how it wants to be bundled.
 
-    ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths. Relative
-    paths of the settings count from ``folder``. ``manifest`` is what the program says of itself, ``dependencies`` where
-    its packages are named. ``outputs`` are files and folders that builds write: they are never part of the app.
-    ``notes`` is what the person who builds should know. ``console``, ``icon`` (a path), ``company``, ``description``
-    and ``copyright`` are for Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs
-    on macOS, None for nobody (ad hoc).
+    ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths, and a
+    ``bare`` program brings no files of its own, because it is one of its packages. Relative paths of the settings
+    count from ``folder``. ``manifest`` is what the program says of itself, ``dependencies`` where its packages are
+    named. ``outputs`` are files and folders that builds write: they are never part of the app. ``notes`` is what the
+    person who builds should know. ``console``, ``icon`` (a path), ``company``, ``description`` and ``copyright`` are
+    for Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for
+    nobody (ad hoc).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Project:
     folder: Path
     entry: Entry
     under: str = ""
+    bare: bool = False
     only: tuple[str, ...] = ()
     manifest: Manifest | None = None
     dependencies: Dependencies | None = None
@@ -74,29 +76,47 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     ``[tool.pypack]``; empty ones do not count.
     """
     folder, entry = entries.place(app, entry)
-    alone = entry.startswith("./")  # a script by itself: what stands beside it, settings too, is not of its making
+    wheel = folder if folder.suffix == ".whl" else None
+    # a script by itself, a wheel: what stands beside it, settings too, is not of its making
+    alone = wheel is not None or entry.startswith("./")
     values = {} if alone else settings.read(folder)
     given = {key: value for key, value in given.items() if value not in (None, "", (), [])}
     settings.check(given, "a setting")
-    values.update(given)
-    manifest = None if alone else _manifest(folder)
-    found = entries.find(folder, entry or values.pop("entry", ""), manifest)
+    values = {key: _frozen(value) for key, value in {**values, **given}.items()}
+    manifest = manifests.wheel(wheel) if wheel else None if alone else _manifest(folder)
+    found = entries.find(folder, entry or values.get("entry", ""), manifest)
     values.pop("entry", None)
-    values = {key: _frozen(value) for key, value in values.items()}
-    values["dependencies"], notes = _dependencies(folder, values, manifest, found, alone=alone)
+    if wheel:
+        folder, values["wheels"] = wheel.parent, (str(wheel), *values.get("wheels", ()))
+    dependencies, notes = _dependencies(folder, values, manifest, found, alone=alone)
+    _settle(values, folder, found, manifest, dependencies)
+    return Project(
+        folder=folder, notes=notes, manifest=manifest, entry=found.entry, root=found.root, under=found.under,
+        only=found.only, bare=wheel is not None, dependencies=dependencies, **values,
+    )  # fmt: skip
+
+
+def _settle(
+    values: dict[str, Any],
+    folder: Path,
+    found: entries.Found,
+    manifest: Manifest | None,
+    dependencies: Dependencies | None,
+) -> None:
+    """Check settings that hold one of a few words, and add those that follow from what was found."""
     _name(values, found, manifest)
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
+    if dependencies and dependencies.kind == "venv":  # what is installed is of its minor version
+        from pypack.packages import venv
+
+        values.setdefault("python", ".".join(venv.version(dependencies.file).split(".")[:2]))
     if found.window:
         values.setdefault("console", False)
     if "icon" in values:
         values["icon"] = folder / values["icon"] if values["icon"] else None
     if values.get("sign"):
         values["sign"] = identity.settings(values["sign"], folder)
-    return Project(
-        folder=folder, notes=notes, manifest=manifest, entry=found.entry, root=found.root, under=found.under,
-        only=found.only, **values,
-    )  # fmt: skip
 
 
 def _name(values: dict[str, Any], found: entries.Found, manifest: Manifest | None) -> None:

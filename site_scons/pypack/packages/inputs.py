@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _READ = "docs/dependencies.md"
 
-Kind = Literal["pylock", "uv-lock", "pyproject", "requirements", "setup", "script", "wheels", "venv"]
+Kind = Literal["pylock", "uv-lock", "pyproject", "requirements", "backend", "setup", "script", "wheels", "venv"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def find(
     if venv and (named or wheels or extras or groups):
         raise InputError("venv is all that there is: no requirements, wheels, extras or groups besides", see=_READ)
     if venv:
-        return Dependencies(kind="venv", file=_folder(venv)), ()
+        return Dependencies(kind="venv", file=_folder(venv)), (f"packages are those that {venv.name} has installed",)
     found = _given(named, manifest) if named else _automatic(folder, manifest, script, alone=alone)
     if found is None and wheels:
         found = Dependencies(kind="wheels", file=folder)
@@ -125,7 +125,7 @@ def _inline(path: Path) -> Manifest:
 
 def _by_backend(manifest: Manifest) -> Kind:
     """A pyproject.toml that leaves its dependencies to a build backend is resolved by way of that."""
-    return "setup" if "dependencies" in manifest.dynamic else "pyproject"
+    return "backend" if "dependencies" in manifest.dynamic else "pyproject"
 
 
 def _automatic(folder: Path, manifest: Manifest | None, script: Path | None, *, alone: bool) -> Dependencies | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from dataclasses import dataclass, field
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
 _READ = "docs/dependencies.md"
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The regular expression that the specification of inline script metadata (PEP 723) gives."""
-_SETUP_FILES = ("setup.py", "setup.cfg", "pyproject.toml")
+_IN_INFO = re.compile(r"[^/]+\.dist-info/(METADATA|entry_points\.txt)")
+_SETTINGS = ("*.toml", "*.cfg", "*.py", "*.txt", "*.in", "VERSION*", "README*")
+"""What a build backend may read of a program's settings; of code below folders it reads no more than a version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,10 +126,48 @@ def script(file: Path) -> Manifest | None:
     return found
 
 
+def wheel(file: Path) -> Manifest:
+    """Return what the metadata of a wheel says."""
+    try:
+        with zipfile.ZipFile(file) as packed:
+            names = {name.rsplit("/", 1)[-1]: name for name in packed.namelist() if _IN_INFO.fullmatch(name)}
+            facts = HeaderParser().parsestr(packed.read(names["METADATA"]).decode("utf-8", "replace"))
+            points = packed.read(names["entry_points.txt"]).decode("utf-8") if "entry_points.txt" in names else ""
+    except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is no wheel: {error}", do="name a file that a build backend made") from error
+    faults: list[str] = []
+    found = Manifest(
+        file=file,
+        name=str(facts.get("Name", "")),
+        version=str(facts.get("Version", "")),
+        description=str(facts.get("Summary", "")),
+        requires_python=str(facts.get("Requires-Python", "")),
+        scripts=_entry_points(commands(points, "console_scripts"), "console_scripts", faults),
+        gui_scripts=_entry_points(commands(points, "gui_scripts"), "gui_scripts", faults),
+        built=True,
+    )
+    _end(faults, file)
+    return found
+
+
+def commands(points: str, kind: str) -> dict[str, str]:
+    """Return the ``module:function`` of each command in an ``entry_points.txt``, by its name."""
+    table = configparser.RawConfigParser(delimiters=("=",), strict=False)
+    table.optionxform = str  # type: ignore[assignment,method-assign] # names are kept as they are written
+    table.read_string(points)
+    rows = dict(table[kind]) if table.has_section(kind) else {}
+    return {name: point.split("[", maxsplit=1)[0].strip() for name, point in rows.items()}
+
+
 def script_block(file: Path) -> str:
     """Return the text of a script's inline metadata, which alone decides about its packages."""
     text = file.read_text(encoding="utf-8", errors="replace")
     return "".join(found[0] for found in _BLOCK.finditer(text) if found["type"] == "script")
+
+
+def settings_files(folder: Path) -> list[Path]:
+    """Return the files at the top of a program's folder that can decide what it says of itself."""
+    return sorted({path for pattern in _SETTINGS for path in folder.glob(pattern) if path.is_file()})
 
 
 def setup(folder: Path, memory: Path | None = None) -> Manifest:
@@ -132,10 +175,10 @@ def setup(folder: Path, memory: Path | None = None) -> Manifest:
 
     It is asked again only when one of the files has changed; ``memory`` is the JSON file that keeps the answer.
     """
-    file = next(folder / name for name in _SETUP_FILES if (folder / name).is_file())
+    file = next(folder / name for name in ("setup.py", "setup.cfg", "pyproject.toml") if (folder / name).is_file())
     digest = hashlib.sha256()
-    for name in _SETUP_FILES:
-        digest.update((folder / name).read_bytes() if (folder / name).is_file() else b"-")
+    for path in settings_files(folder):
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     known = _remembered(memory, digest.hexdigest())
     told = known if known is not None else _asked_of_setuptools(folder, file)
     if known is None and memory:

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,9 +63,8 @@ def files(dependencies: Dependencies) -> tuple[Path, ...]:
     match dependencies.kind:
         case "requirements":
             own = requirement_files(dependencies.file)
-        case "setup":
-            names = ("setup.py", "setup.cfg", "pyproject.toml")
-            own = [path for name in names if (path := dependencies.base / name).is_file()]
+        case "setup" | "backend":
+            own = manifests.settings_files(dependencies.base)
         case "pylock" | "uv-lock":
             own = [dependencies.file]
         case _:
@@ -141,25 +141,53 @@ def _taken(context: Context, dependencies: Dependencies) -> str:
     return dependencies.file.read_text(encoding="utf-8")
 
 
+def _listed(context: Context, dependencies: Dependencies) -> str:
+    """Write down what is installed in a virtual environment, in the form of a lock."""
+    del dependencies
+    rows = (info.removesuffix(".dist-info").rpartition("-") for info, _ in json.loads(context.params["part"]))
+    told = "".join(f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, _, version in rows)
+    return f'lock-version = "1.0"\ncreated-by = "pypack"\n{told}'
+
+
 def _exported(context: Context, dependencies: Dependencies) -> str:
     """Let uv write its own lock in the standard form; it needs no interpreter and no index for that."""
     words = ["export", "--frozen", "--no-emit-project", "--format", "pylock.toml", "--no-header", "--no-default-groups"]
-    return _uv(context, [*words, *_chosen(dependencies)], dependencies, "cannot be read")
+    return _uv(context, [*words, *_chosen(dependencies)], dependencies, f"{dependencies.file} cannot be read")
 
 
 def _compiled(context: Context, dependencies: Dependencies) -> str:
-    sources = [] if dependencies.kind == "wheels" else [dependencies.file.name]
+    return _resolved(context, dependencies, [_wheel_line(path) for path in dependencies.wheels])
+
+
+def _by_backend(context: Context, dependencies: Dependencies) -> str:
+    """Let the program's build backend make a wheel, whose metadata tells what the program needs."""
+    assert dependencies.manifest is not None  # that it has a backend is known from it
+    name = dependencies.manifest.name
+    with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
+        words = ["build", "--wheel", "--out-dir", folder, "--python", sys.executable]
+        _uv(context, words, dependencies, f"{dependencies.file} cannot be built by its backend")
+        (wheel,) = Path(folder).glob("*.whl")
+        extras = f"[{','.join(dependencies.extras)}]" if dependencies.extras else ""
+        lines = [
+            _wheel_line(wheel, extras),
+            *(line for name in dependencies.groups for line in _group(dependencies, name)),
+        ]
+        lines += [_wheel_line(path) for path in dependencies.wheels]
+        return _resolved(context, dependencies, lines, "--no-emit-package", name)
+
+
+def _resolved(context: Context, dependencies: Dependencies, lines: list[str], *more: str) -> str:
+    """Resolve what a file and ``lines`` ask for, for one target."""
+    kind, python, target = dependencies.kind, context.params["python"], context.params["target"].value
+    own = [] if kind in {"setup", "backend", "wheels"} else [dependencies.file.name]
+    lines = [*(dependencies.asked if kind == "setup" else ()), *lines]
     words = [
-        "pip", "compile", *sources, *(["-"] if dependencies.wheels else []),
-        "--format", "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:",
-        "--python", sys.executable, "--python-platform", context.params["platform"],
-        "--python-version", context.params["python"], *_chosen(dependencies),
+        "pip", "compile", *own, *(["-"] if lines or not own else []), "--format", "pylock.toml", "--no-header",
+        "--no-annotate", "--only-binary", ":all:", "--python", sys.executable, "--python-version", python,
+        "--python-platform", context.params["platform"], *(_chosen(dependencies) if kind == "pyproject" else ()), *more,
     ]  # fmt: skip
-    if dependencies.kind == "setup" and dependencies.manifest:  # its metadata is made by its build backend
-        words += ["--no-binary", dependencies.manifest.name]
-    python = context.params["python"]
-    what = f"cannot be resolved for {context.params['target'].value.name}, Python {python}"
-    return _uv(context, words, dependencies, what)
+    what = f"{dependencies.file} cannot be resolved for {target.name}, Python {python}"
+    return _uv(context, words, dependencies, what, lines)
 
 
 def _chosen(dependencies: Dependencies) -> list[str]:
@@ -170,11 +198,14 @@ def _chosen(dependencies: Dependencies) -> list[str]:
 _WAYS: dict[str, Callable[[Context, Dependencies], str]] = {
     "pylock": _taken,
     "uv-lock": _exported,
+    "venv": _listed,
+    "backend": _by_backend,
     **dict.fromkeys(("requirements", "pyproject", "setup", "script", "wheels"), _compiled),
 }
 
 
-def _uv(context: Context, words: list[str], dependencies: Dependencies, what: str) -> str:
+def _uv(context: Context, words: list[str], dependencies: Dependencies, what: str, lines: Iterable[str] = ()) -> str:
+    """Run uv in the folder of the input, with ``lines`` on its standard input; ``what`` begins the error."""
     import uv
 
     # the interpreter that runs the build serves for metadata; uv would fetch another one
@@ -184,22 +215,22 @@ def _uv(context: Context, words: list[str], dependencies: Dependencies, what: st
     context.note(" ".join(command))
     done = subprocess.run(
         command, cwd=dependencies.base, env={**os.environ, **context.params["environment"]},
-        input="".join(f"{_wheel_line(path)}\n" for path in dependencies.wheels), capture_output=True, text=True,
+        input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
         check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if done.returncode:
-        raise _explained(done.stderr, f"{dependencies.file} {what}", offline=context.settings.offline)
+        raise _explained(done.stderr, what, offline=context.settings.offline)
     return done.stdout
 
 
-def _wheel_line(path: Path) -> str:
+def _wheel_line(path: Path, extras: str = "") -> str:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
         name = parse_wheel_filename(path.name)[0]
     except InvalidWheelFilename as error:
         raise InputError(f"{path} is not named as a wheel is: {error}", do="name a wheel", see=_READ) from error
-    return f"{name} @ {path.absolute().as_uri()}"
+    return f"{name}{extras} @ {path.absolute().as_uri()}"
 
 
 _REMEDIES = (

@@ -40,11 +40,8 @@ class _ImageDestination:
         del section
         from installer.records import RecordEntry
 
-        # No interpreter's path can be known here: "#!" would name the machine that builds.
-        text = f"from {module} import {attr.split('.', maxsplit=1)[0]} as run\nimport sys\n"
-        text = f"{text}sys.exit(run{attr[len(attr.split('.', maxsplit=1)[0]) :]}())\n"
         path = f"bin/{name}.py"
-        self._put(path, text.encode(), executable=False)
+        self._put(path, console_script(module, attr), executable=False)
         return RecordEntry(f"../{path}", None, None)
 
     def write_file(
@@ -62,16 +59,28 @@ class _ImageDestination:
         self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
     ) -> None:
         del scheme
-        rows = sorted({entry.path for kind, entry in records if kind != "headers"})
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows((row, "", "") for row in rows)
-        self._put(f"{SITE}/{record_file_path}", text.getvalue().encode(), executable=False)
+        rows = record(entry.path for kind, entry in records if kind != "headers")
+        self._put(f"{SITE}/{record_file_path}", rows, executable=False)
 
     def _put(self, path: str, data: bytes, *, executable: bool) -> None:
         if path not in self._builder:
             self._builder.add(path, data, executable=executable)
         elif self._builder.member(path).kind != "file" or self._builder.read(path) != data:
             raise ArchiveError(f"{self._wheel} brings {path} twice, with other contents", do="tell its authors")
+
+
+def console_script(module: str, attribute: str) -> bytes:
+    """Return the program of a command: no interpreter's path can be known here, "#!" would name the build machine's."""
+    first, _, rest = attribute.partition(".")
+    called = f"run.{rest}()" if rest else "run()"
+    return f"from {module} import {first} as run\nimport sys\nsys.exit({called})\n".encode()
+
+
+def record(paths: Iterable[str]) -> bytes:
+    """Return a RECORD of ``paths``, which count from site-packages, without hashes: layers have better ones."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows((path, "", "") for path in sorted(set(paths)))
+    return text.getvalue().encode()
 
 
 def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
