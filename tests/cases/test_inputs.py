@@ -138,9 +138,8 @@ def test_setup(build, tmp_path, form):
 def test_dependencies_that_the_build_backend_knows(build, tmp_path):
     text = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
     text += '[project]\nname = "tool"\nversion = "1.5"\ndynamic = ["dependencies"]\n'
-    text += (
-        '[tool.setuptools]\npy-modules = ["tool"]\n[tool.setuptools.dynamic]\ndependencies = {file = ["needs.txt"]}\n'
-    )
+    text += "[project.optional-dependencies]\nx = ['idna']\n[tool.setuptools]\npy-modules = ['tool']\n"
+    text += "[tool.setuptools.dynamic]\ndependencies = {file = ['needs.txt']}\n"
     folder = tree(tmp_path / "other", tool__py=PROGRAM, pyproject__toml=text, needs__txt="click\n")
     assert build(folder)[0] == ["click", "tool"]
     (folder / "needs.txt").write_text("click\niniconfig\n")

@@ -168,11 +168,9 @@ def _by_backend(context: Context, dependencies: Dependencies) -> str:
         _uv(context, words, dependencies, f"{dependencies.file} cannot be built by its backend")
         (wheel,) = Path(folder).glob("*.whl")
         extras = f"[{','.join(dependencies.extras)}]" if dependencies.extras else ""
-        lines = [
-            _wheel_line(wheel, extras),
-            *(line for name in dependencies.groups for line in _group(dependencies, name)),
-        ]
-        lines += [_wheel_line(path) for path in dependencies.wheels]
+        lines = [_wheel_line(wheel, extras), *(_wheel_line(path) for path in dependencies.wheels)]
+        for group in dependencies.groups:
+            lines += dependencies.manifest.groups[manifests.normal(group)]
         return _resolved(context, dependencies, lines, "--no-emit-package", name)
 
 

@@ -1,0 +1,111 @@
+"""Twenty edits of one program, one after the other: each renews what it must, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+
+import pytest
+
+from .conftest import GNU, Checkout, copy_tree
+
+WORDS = ("app=app", "profile=dev", "runtime=host", "-j2")
+RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:build|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
+KINDS = {  # what a product is, by its path; the first that fits
+    r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^build/fetch/": "fetch",
+    r"^build/apps/.*\.layer$": "layer", r"^build/apps/.*facts": "facts", r"^build/apps/.*/deps": "deps",
+    r"^build/wheels/": "wheel", r"^build/runtime/": "runtime", r"^build/stub/": "stub",
+}  # fmt: skip
+PROJECT = """\
+[project]
+name = "tool"
+version = "1.5"
+dependencies = ["click"]
+[project.optional-dependencies]
+x = ["idna"]
+[tool.pypack]
+entry = "tool.py"
+"""
+APP = {"app", "bundle"}
+DEPS = {"deps", "layer", "facts", "wheel", "fetch"}
+
+
+class Editor:
+    """Edits a program and tells what kinds of products the next build makes, or takes from the build cache."""
+
+    def __init__(self, folder):
+        self.checkout = Checkout(path=copy_tree(folder))
+        self.app = self.checkout.path / "app"
+
+    def build(self, *words, **env):
+        place = Checkout(path=self.checkout.path, env={**self.checkout.env, **env})
+        renewed = RENEWED.findall(place.scons(*WORDS, *words).out)
+        return {next(kind for pattern, kind in KINDS.items() if re.search(pattern, path)) for path in renewed}
+
+    def write(self, name, text):
+        (self.app / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.app / name).write_text(text, encoding="utf-8")
+
+    def project(self, old, new):
+        text = (self.app / "pyproject.toml").read_text(encoding="utf-8")
+        assert old in text
+        self.write("pyproject.toml", text.replace(old, new))
+
+
+@pytest.fixture
+def edit(tmp_path):
+    """A program in a fresh checkout, built once. The build cache is shared, so a comment makes it a new program."""
+    editor = Editor(tmp_path / "checkout")
+    editor.write("tool.py", f"import click\n# {uuid.uuid4()}\n")
+    editor.write("data/words.txt", "words\n")
+    editor.write("pyproject.toml", PROJECT)
+    assert {"stub", "runtime", "resolve", "wheel", "layer", *APP} <= editor.build()
+    assert editor.build() == set()
+    return editor
+
+
+def test_twenty_edits(edit):
+    def after(what, expected, *words, **env):
+        assert edit.build(*words, **env) == expected, what
+        assert edit.build(*words, **env) == set(), f"{what}; and again"
+
+    edit.write("tool.py", f"import click\nprint('two')\n# {uuid.uuid4()}\n")
+    after("1: a changed source", APP)
+    os.utime(edit.app / "tool.py", (1, 1))
+    after("2: only its time", set())
+    edit.write("more.py", "x = 1\n")
+    after("3: a source more", APP)
+    edit.write("data/words.txt", "other words\n")
+    after("4: a data file", APP)
+    (edit.app / "more.py").rename(edit.app / "less.py")
+    after("5: another name", APP)
+    (edit.app / "less.py").unlink()
+    after("6: a source less", APP)
+    (edit.app / "tool.py").chmod(0o755)
+    after("7: an executable bit", APP)
+    edit.write("__pycache__/tool.cpython-311.pyc", "rubbish")
+    edit.write(".hidden", "rubbish")
+    after("8: what is never part of a program", set())
+    edit.project("[tool.pypack]\n", "[tool.ruff]\nline-length = 100\n[tool.pypack]\n")
+    after("9: settings of another tool", set())
+    edit.project('entry = "tool.py"\n', 'entry = "tool.py"\nexclude = ["data"]\n')
+    after("10: a folder excluded", APP)
+    edit.project('dependencies = ["click"]', 'dependencies = ["click", "idna"]')
+    after("11: a requirement more", {"resolve", *APP, *DEPS})
+    edit.project('"idna"]\n[project.opt', '"idna>2"]\n[project.opt')
+    after("12: a requirement that the lock met already", {"resolve", "deps", *APP})  # joined again, to the same bytes
+    edit.project(', "idna>2"]', "]")
+    after("13: a requirement less", {"resolve", *APP, *DEPS} - {"wheel", "fetch"})
+    after("14: an extra", {"resolve", "bundle", *DEPS} - {"wheel", "fetch"}, "extras=x")
+    after("15: without it again", {"resolve", "bundle", *DEPS} - {"wheel", "fetch"})
+    edit.project('version = "1.5"', 'version = "1.6"')
+    after("16: another version", APP)
+    after("17: settings of the index", {"resolve"}, UV_EXCLUDE_NEWER="2300-01-01T00:00:00Z")
+    after("18: sources left out", {"resolve", "app", "runtime", "bundle", *DEPS} - {"fetch"}, "sources=no")
+    edit.build()
+    (edit.checkout.path / "dist" / GNU / "tool").unlink()
+    after("19: the bundle is gone", {"bundle"})
+    shutil.rmtree(edit.checkout.path / "build")
+    after("20: all products are gone", {"stub", "runtime", "resolve", *APP, *DEPS})
