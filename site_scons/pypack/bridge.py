@@ -84,8 +84,8 @@ def py_bundle(
     ``all`` or ``host``; ``out`` names the file to write (one target only). ``given`` are the
     other settings of ``[tool.pypack]``, of the same kinds, and win over it: version, python, runtime, targets,
     requirements, extras, groups, wheels, venv, include, exclude, sources, profile, mode, pins, floors, console, icon,
-    company, description, copyright, sign. Paths (``requirements``, ``venv``, ``icon``) count from the SConscript's
-    folder, ``#`` is the top.
+    company, description, copyright, sign, no_binary, no_build. Paths (``requirements``, ``venv``, ``icon``) count from
+    the SConscript's folder, ``#`` is the top.
     """
     try:
         return _bundles(env, name, app, entry, target, out, given)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _RACY_NS = 2_000_000_000
 
 
-def contents(files: Iterable[tuple[str, Path]], memory: Path) -> dict[str, str]:
+def contents(files: Iterable[tuple[str, Path]], memory: Path | None) -> dict[str, str]:
     """Return a hash over executable bit and content of each file, by the name that is given with it.
 
-    ``memory`` is a JSON file that keeps the hashes of files whose size, time and inode are unchanged.
+    ``memory`` is a JSON file that keeps the hashes of files whose size, time and inode are unchanged; None keeps none.
     """
-    known = _load(memory)
+    known = _load(memory) if memory else {}
     fresh: dict[str, list[Any]] = {}
     found: dict[str, str] = {}
     now = time.time_ns()
@@ -33,7 +33,7 @@ def contents(files: Iterable[tuple[str, Path]], memory: Path) -> dict[str, str]:
         if now - info.st_mtime_ns > _RACY_NS:  # a file changed just now may change again without a new time
             fresh[name] = [*mark, content]
         found[name] = f"{info.st_mode & stat.S_IXUSR}\0{content}"
-    if fresh != known:
+    if memory and fresh != known:
         _store(memory, fresh)
     return found
 

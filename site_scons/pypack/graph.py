@@ -11,6 +11,7 @@ from pypack.bundle import facts, layer, manifest, writer
 from pypack.macho import identity
 from pypack.packages import environment, lock, tags, wheels
 from pypack.packages import resolve as resolving
+from pypack.packages.building import steps
 from pypack.pipeline import Hidden, Step
 from pypack.windows import resources
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pypack.packages import venv
-    from pypack.pins import Pin
+    from pypack.packages.building.steps import Builder
     from pypack.project import Project
     from pypack.providers.base import Runtime
     from pypack.targets import Target
@@ -32,7 +33,8 @@ class Plan:
     """All that one bundle is made from.
 
     ``files`` is the digest of the app's files, ``build`` the folder of products, on the disk. ``kit`` makes the image
-    that compiles Python for the runtime's minor version; without one, sources are bundled as they are.
+    that compiles Python for the runtime's minor version; without one, sources are bundled as they are. ``builder`` is
+    the whole interpreter that the kit is cut from: packages are built by it.
     """
 
     project: Project
@@ -41,6 +43,7 @@ class Plan:
     files: str
     build: Path
     kit: Step | None
+    builder: Builder | None = None
     offline: bool = False
 
     @property
@@ -185,6 +188,8 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         "kind": dependencies.kind,
         "extras": list(dependencies.extras),
         "groups": list(dependencies.groups),
+        "no_binary": sorted(project.no_binary),
+        "build": not project.no_build,
         "part": _installed_part(project, build) if dependencies.kind == "venv" else resolving.part(dependencies),
     }
     place = f"apps/{project.name}/{target.name}"
@@ -193,7 +198,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
     return Step(
         product=f"{place}/pylock.toml",
         action="resolve",
-        version=2,
+        version=3,
         run=resolving.run_resolve,
         inputs=files,
         params={**settings, "stamp": resolving.stamp(settings, files), **hidden},
@@ -222,10 +227,17 @@ def deps(plan: Plan) -> Step:
             lock.read(path, stamp=locked.params["stamp"]), target, runtime.version,
             extras=dependencies.extras, groups=dependencies.groups,
         )  # fmt: skip
-        chosen = lock.choose_wheels(table, target, runtime.minor, static=runtime.static, base=dependencies.base)
+        chosen, sources = lock.choose(
+            table, target, runtime.minor, static=runtime.static, base=dependencies.base, memory=plan.build / "apps",
+            build=not project.no_build,
+        )  # fmt: skip
         if plan.offline:
-            lock.check_offline(chosen)
-        return tuple(_wheel(plan, wheel.pin) for wheel in chosen)
+            lock.check_offline([*chosen, *sources])
+        built = [(steps.box(each, plan.builder, target, runtime), each.distribution) for each in sources]
+        return (
+            *(_wheel(plan, fetch.step(each.pin), f"wheels/{each.pin.sha256[:16]}", each.pin.file) for each in chosen),
+            *(_wheel(plan, box, box.product.removesuffix("/wheel.tar"), name) for box, name in built),
+        )
 
     return Step(
         product=f"{plan.place}/deps{'' if plan.sources else '-nosource'}.tar",
@@ -259,10 +271,10 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
     found = _installed(plan.project)
     memory = app.memory(plan.project, plan.build).with_suffix(".venv")
     by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
-    steps = []
+    images = []
     for each in found:
         digest = each.digest(memory / f"{each.info}.json")
-        steps.append(
+        images.append(
             Step(
                 product=f"venv/{digest[:16]}/{by}/{each.info.removesuffix('.dist-info')}.tar",
                 action="installed",
@@ -272,7 +284,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
                 params={**_compiler(plan), "digest": digest, "installed": Hidden(each)},
             )
         )
-    return tuple(steps)
+    return tuple(images)
 
 
 def app_image(plan: Plan) -> Step:
@@ -294,14 +306,14 @@ def app_image(plan: Plan) -> Step:
     )
 
 
-def _wheel(plan: Plan, pin: Pin) -> Step:
+def _wheel(plan: Plan, wheel: Step, place: str, name: str) -> Step:
     by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
     return Step(
-        product=f"wheels/{pin.sha256[:16]}/{by}/{pin.file.removesuffix('.whl')}.tar",
+        product=f"{place}/{by}/{name.removesuffix('.whl')}.tar",
         action="wheel",
         version=1,
         run=wheels.run_wheel,
-        inputs=(fetch.step(pin), plan.kit) if plan.kit else (fetch.step(pin),),
+        inputs=(wheel, plan.kit) if plan.kit else (wheel,),
         params=_compiler(plan),
     )
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
-from pypack.packages import environment, lock
+from pypack.packages import environment, lock, resolve
+from pypack.packages.building.steps import Builder
 from pypack.pipeline import Context
 from pypack.providers import choose, kits
 from pypack.providers.base import Request
@@ -73,24 +74,36 @@ def plan(project: Project, target: Target, *, files: str, build: Path, settings:
     memory = app.memory(project, build).with_suffix(".imports.json")
     if lacking := imports.lacking(project, found, files=files, memory=memory):
         settings.say(f"  warning: the program imports {', '.join(lacking)}, and this Python comes without")
+    interpreter = _interpreter(project, target, found, build, settings)
     return graph.Plan(
         project=project,
         target=target,
         runtime=found,
         files=files,
         build=build,
-        kit=_kit(project, target, found, build, settings),
+        kit=graph.kit(*interpreter) if interpreter else None,
+        builder=_builder(project, interpreter),
         offline=settings.offline,
     )
 
 
-def _kit(project: Project, target: Target, found: Runtime, build: Path, settings: Settings) -> Step | None:
+def _builder(project: Project, interpreter: tuple[Target, Runtime] | None) -> Builder | None:
+    if interpreter is None or project.dependencies is None:
+        return None
+    target, found = interpreter
+    base = project.dependencies.base
+    return Builder(target=target, runtime=found, folder=base, index=resolve.index_fingerprint(base))
+
+
+def _interpreter(
+    project: Project, target: Target, found: Runtime, build: Path, settings: Settings
+) -> tuple[Target, Runtime] | None:
     """Return what compiles for a target: its own runtime where that starts here, else another that does.
 
     It never depends on which other targets are asked for, so that a bundle's bytes do not either.
     """
     if graph.can_compile(target, found):
-        return graph.kit(target, found)
+        return target, found
     record = build / "runtime" / "compilers.json"
     if settings.upgrade:
         record.unlink(missing_ok=True)
@@ -102,8 +115,7 @@ def _kit(project: Project, target: Target, found: Runtime, build: Path, settings
             f"  note: nothing here compiles for Python {found.minor}: the bundle for {target.name} holds sources "
             "only, and Python compiles them at every start"
         )
-        return None
-    return graph.kit(*other)
+    return other
 
 
 def runtime(project: Project, target: Target, *, build: Path, settings: Settings) -> Runtime:
@@ -159,7 +171,7 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
     table = environment.narrowed(
         lock.read(path), target, found.version, extras=dependencies.extras, groups=dependencies.groups
     )  # fmt: skip
-    return lock.needs_native(table, target, found.minor)
+    return lock.needs_native(table, target, found.minor, base=dependencies.base, memory=build / "apps")
 
 
 def _copy(source: Path, place: Path) -> None:

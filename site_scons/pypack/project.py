@@ -35,7 +35,8 @@ class Project:
     named. ``outputs`` are files and folders that builds write: they are never part of the app. ``notes`` is what the
     person who builds should know. ``console``, ``icon`` (a path), ``company``, ``description`` and ``copyright`` are
     for Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for
-    nobody (ad hoc).
+    nobody (ad hoc). ``no_binary`` are packages that are built from source though there are wheels; with ``no_build``
+    nothing is.
     """
 
     name: str
@@ -57,6 +58,8 @@ class Project:
     profile: str = "release"
     mode: str = "onefile"
     floors: dict[str, str] = field(default_factory=dict)
+    no_binary: tuple[str, ...] = ()
+    no_build: bool = False
     console: bool = True
     icon: Path | None = None
     company: str = ""

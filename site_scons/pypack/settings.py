@@ -17,8 +17,9 @@ _KEYS = {
     "include": list, "exclude": list, "sources": bool, "profile": str, "mode": str, "pins": list,
     "floors": dict, "console": bool, "icon": str, "company": str, "description": str, "copyright": str,
     "sign": dict, "extras": list, "groups": list, "wheels": list, "venv": str,
+    "no_binary": list, "no_build": bool,
 }  # fmt: skip
-_LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels")
+_LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels", "no_binary")
 _ALSO = {
     "requirements": (Path,), "icon": (Path,),
     "venv": (Path,), "pins": (tuple,), **dict.fromkeys(_LISTS, (tuple,)),
@@ -32,7 +33,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     table = manifests.read_toml(file)
-    settings = _table(_table(table, "tool", file), "pypack", file)
+    settings = {_key(name): value for name, value in _table(_table(table, "tool", file), "pypack", file).items()}
     check(settings, f"[tool.pypack] in {file}")
     authors = _table(table, "project", file).get("authors", [])
     names = [each.get("name") for each in authors if isinstance(each, dict)] if isinstance(authors, list) else []
@@ -62,6 +63,12 @@ def check(settings: dict[str, Any], where: str) -> None:
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise InputError(f"{where} cannot be used:\n{told}", see=_READ)
+
+
+def _key(name: str) -> str:
+    """Return a setting's name as Python spells it; in TOML it may be written with dashes."""
+    plain = name.replace("-", "_")
+    return plain if plain in _KEYS else name
 
 
 def _table(table: dict[str, Any], key: str, file: Path) -> dict[str, Any]:

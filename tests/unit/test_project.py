@@ -173,7 +173,8 @@ def test_given_settings_may_be_pythons_own_kinds(tmp_path):
 
 def test_every_setting_is_documented():
     told = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
-    assert not [key for key in settings._KEYS if not re.search(rf"(?m)^{key} =|tool\.pypack\.{key}\]+`", told)]
+    spelt = [key.replace("_", "-") for key in settings._KEYS]
+    assert not [key for key in spelt if not re.search(rf"(?m)^{key} =|tool\.pypack\.{key}\]+`", told)]
     assert not [key for key in settings._KEYS if not re.search(rf"\b{key}\b", str(bridge.py_bundle.__doc__))]
 
 

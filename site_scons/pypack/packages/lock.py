@@ -6,16 +6,17 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from pypack import fetch
 from pypack.errors import FetchError, InputError, StepError
 from pypack.packages import tags
-from pypack.pins import Pin
+from pypack.packages.building import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pypack.packages.building.source import Source
+    from pypack.pins import Pin
     from pypack.targets import Target
 
 _READ = "docs/dependencies.md"
@@ -55,41 +56,76 @@ def is_current(path: Path, stamp: str) -> bool:
         return False
 
 
-def check_offline(wheels: Iterable[Wheel]) -> None:
-    """Name all wheels at once that are not in the download cache."""
-    missing = [wheel.pin.file for wheel in wheels if fetch.cached(wheel.pin) is None and "://" in wheel.pin.urls[0]]
+def check_offline(files: Iterable[Wheel | Source]) -> None:
+    """Name all files of packages at once that are not in the download cache."""
+    pins = [each.pin for each in files if each.pin]
+    missing = [pin.file for pin in pins if fetch.cached(pin) is None and "://" in pin.urls[0]]
     if missing:
         told = "".join(f"\n  {file}" for file in missing)
-        raise FetchError(f"the build is offline, and these wheels are not in the download cache:{told}",
+        raise FetchError(f"the build is offline, and these packages are not in the download cache:{told}",
                          do="build once without --offline", see=_READ)  # fmt: skip
+
+
+def choose(
+    lock: Mapping[str, Any],
+    target: Target,
+    minor: str,
+    *,
+    static: bool,
+    base: Path | None = None,
+    memory: Path | None = None,
+    build: bool = True,
+) -> tuple[list[Wheel], list[Source]]:
+    """Return the best wheel of each package in the lock, and what has to be built for want of one.
+
+    Every package that has neither is named, with what exists. Plain paths in the lock count from ``base``, ``memory``
+    is as for :func:`pypack.packages.building.source.of_package`; without ``build`` there must be wheels.
+    """
+    accepted = tags.supported(target, minor, pure=static)
+    base = base or Path.cwd()
+    chosen: list[Wheel] = []
+    sources: list[Source] = []
+    faults = []
+    for package in lock.get("packages", []):
+        offers = {source.file_name(row): row for row in _wheel_rows(package)}
+        name = tags.best(offers, accepted)
+        if name is not None:
+            pin = source.pin_of(package, offers[name], base)
+            chosen.append(Wheel(distribution=str(package["name"]), version=pin.version, pin=pin))
+            continue
+        found = source.of_package(package, base, memory)
+        if build and found and not (static and found.native):
+            sources.append(found)
+        else:
+            faults.append(_refusal(package, list(offers), static=static, source=bool(found), build=build))
+    if faults:
+        raise _no_wheel(faults, target, static=static)
+    return chosen, sources
 
 
 def choose_wheels(
     lock: Mapping[str, Any], target: Target, minor: str, *, static: bool, base: Path | None = None
 ) -> list[Wheel]:
-    """Return the best wheel of each package in the lock; name every package that has none, with what exists.
+    """Return the best wheel of each package in the lock, where nothing may be built."""
+    return choose(lock, target, minor, static=static, base=base, build=False)[0]
 
-    Plain paths in the lock count from ``base``.
+
+def needs_native(
+    lock: Mapping[str, Any], target: Target, minor: str, *, base: Path | None = None, memory: Path | None = None
+) -> bool:
+    """Say whether a package of the lock is native code only, so that a static Python cannot load it.
+
+    ``base`` and ``memory`` are as for :func:`choose`.
     """
-    accepted = tags.supported(target, minor, pure=static)
-    chosen, faults = [], []
-    for package in lock.get("packages", []):
-        offers = {_file_name(row): row for row in _wheel_rows(package)}
-        name = tags.best(offers, accepted)
-        if name is None:
-            faults.append(_refusal(package, list(offers), static=static))
-        else:
-            chosen.append(_wheel(package, name, offers[name], base or Path.cwd()))
-    if faults:
-        raise _no_wheel(faults, target, static=static)
-    return chosen
-
-
-def needs_native(lock: Mapping[str, Any], target: Target, minor: str) -> bool:
-    """Say whether a package of the lock comes as native code only, so that a static Python cannot load it."""
     accepted = tags.supported(target, minor, pure=True)
-    offers = ([_file_name(row) for row in _wheel_rows(package)] for package in lock.get("packages", []))
-    return any(names and tags.best(names, accepted) is None for names in offers)
+    for package in lock.get("packages", []):
+        names = [source.file_name(row) for row in _wheel_rows(package)]
+        if tags.best(names, accepted) is not None:
+            continue
+        found = source.of_package(package, base or Path.cwd(), memory)
+        if names or (found and found.native):
+            return True
+    return False
 
 
 def _no_wheel(faults: list[str], target: Target, *, static: bool) -> StepError:
@@ -106,35 +142,17 @@ def _no_wheel(faults: list[str], target: Target, *, static: bool) -> StepError:
 
 def _wheel_rows(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     rows = list(package.get("wheels", []))
-    if "archive" in package and _file_name(package["archive"]).endswith(".whl"):
+    if "archive" in package and source.file_name(package["archive"]).endswith(".whl"):
         rows.append(package["archive"])
     return rows
 
 
-def _file_name(row: Mapping[str, Any]) -> str:
-    if row.get("name"):
-        return str(row["name"])
-    place = str(row.get("url") or row.get("path") or "")
-    return unquote(urlsplit(place).path if "://" in place else place).replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _refusal(package: Mapping[str, Any], names: list[str], *, static: bool) -> str:
+def _refusal(package: Mapping[str, Any], names: list[str], *, static: bool, source: bool, build: bool) -> str:
     label = f"{package.get('name', '?')} {package.get('version', '')}".strip()
+    if source and not build:
+        return f"{label}: there is no wheel of it, and nothing may be built here"
     if not names:
-        return f"{label}: there is no wheel of it"
+        return f"{label}: there is {'native source only' if source else 'no wheel of it'}"
     return (
         f"{label}: {'native wheels only' if static else 'wheels exist for'} ({', '.join(tags.platform_words(names))})"
     )
-
-
-def _wheel(package: Mapping[str, Any], name: str, row: Mapping[str, Any], base: Path) -> Wheel:
-    pin = Pin(
-        file=name,
-        urls=(str(row.get("url") or base / row["path"]),),
-        sha256=str(row.get("hashes", {}).get("sha256", "")),
-        size=int(row.get("size", 0)),
-        version=str(package.get("version", "")),
-    )
-    if not pin.sha256:
-        raise StepError(f"the lock has no sha256 for {name}", do="make the lock again with hashes", see=_READ)
-    return Wheel(distribution=str(package["name"]), version=pin.version, pin=pin)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypack.errors import InputError, PypackError, StepError
 from pypack.packages import cover, lock, manifests
+from pypack.packages.building import backend, folder, need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,6 +64,7 @@ def files(dependencies: Dependencies) -> tuple[Path, ...]:
     match dependencies.kind:
         case "requirements":
             own = requirement_files(dependencies.file)
+            own += folder.metadata(own)
         case "setup" | "backend":
             own = manifests.settings_files(dependencies.base)
         case "pylock" | "uv-lock":
@@ -121,18 +123,25 @@ def run_resolve(context: Context) -> None:
     """Step: the lock of a program's packages for one target and version.
 
     A lock that was made while the graph was made (``planned``) is taken as it is. Params: ``dependencies``,
-    ``platform`` (uv's name), ``environment`` (variables for uv), ``python`` (full version), ``target``, ``stamp``.
+    ``platform`` (uv's name), ``environment`` (variables for uv), ``python`` (full version), ``target``, ``stamp``,
+    ``no_binary`` (names to be taken from source), ``build`` (whether others may be).
     """
     planned: Path = context.params["planned"].value
     if planned != context.product and lock.is_current(planned, context.params["stamp"]):
         shutil.copyfile(planned, context.product)
         return
     dependencies: Dependencies = context.params["dependencies"].value
-    text = _USER_INFO.sub("://", _WAYS[dependencies.kind](context, dependencies))
+    text = without_secrets(_WAYS[dependencies.kind](context, dependencies))
     if dependencies.kind in {"pylock", "uv-lock"}:
         target, python = context.params["target"], context.params["python"]
         cover.check(tomllib.loads(text), dependencies, target=target.value, python=python)
+    text = need.describe(text, dependencies.base, context.settings)
     context.product.write_text(f"{lock.STAMP}{context.params['stamp']}\n{text}", encoding="utf-8", newline="\n")
+
+
+def without_secrets(text: str) -> str:
+    """Return what uv said without names and passwords in addresses."""
+    return _USER_INFO.sub("://", text)
 
 
 def _taken(context: Context, dependencies: Dependencies) -> str:
@@ -181,11 +190,15 @@ def _resolved(context: Context, dependencies: Dependencies, lines: list[str], *m
     lines = [*(dependencies.asked if kind == "setup" else ()), *lines]
     words = [
         "pip", "compile", *own, *(["-"] if lines or not own else []), "--format", "pylock.toml", "--no-header",
-        "--no-annotate", "--only-binary", ":all:", "--python", sys.executable, "--python-version", python,
+        "--no-annotate", "--python", sys.executable, "--python-version", python,
         "--python-platform", context.params["platform"], *(_chosen(dependencies) if kind == "pyproject" else ()), *more,
     ]  # fmt: skip
     what = f"{dependencies.file} cannot be resolved for {target.name}, Python {python}"
-    return _uv(context, words, dependencies, what, lines)
+    return need.prefer_wheels(
+        lambda more: _uv(context, [*words, *more], dependencies, what, lines),
+        forced=context.params["no_binary"],
+        build=context.params["build"],
+    )
 
 
 def _chosen(dependencies: Dependencies) -> list[str]:
@@ -233,6 +246,7 @@ def _wheel_line(path: Path, extras: str = "") -> str:
 
 _REMEDIES = (
     ("no wheels", "a package has no wheel for this target: ask for another version of it, or another target"),
+    ("Failed to build", f"its source tells what it needs only while it is built: {backend.OTHER}"),
     ("Hash mismatch", "what the index has is not what the hashes say: find out why before you change them"),
     ("hash", "give each requirement a version and its hashes, or none of them hashes"),
     ("yanked", "ask for a release that was not withdrawn"),
@@ -244,7 +258,7 @@ _REMEDIES = (
 
 
 def _explained(told: str, what: str, *, offline: bool) -> PypackError:
-    reason = "\n".join(f"  {_USER_INFO.sub('://', line)}" for line in told.strip().splitlines())
+    reason = "\n".join(f"  {line}" for line in without_secrets(told).strip().splitlines())
     do = next(
         (do for word, do in _REMEDIES if word in told), "change the requirement, the Python version or the target"
     )

@@ -11,6 +11,7 @@ from pypack import binaries, bytecode
 from pypack.errors import ArchiveError, StepError
 from pypack.images import paths
 from pypack.images.image import ImageBuilder, read_image
+from pypack.packages.building import boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,11 +150,12 @@ def _check_case(path: str, owner: str, spelt: dict[str, tuple[str, str]]) -> Non
 def run_wheel(context: Context) -> None:
     """Step: one wheel -> image of what it installs, with bytecode.
 
-    Inputs: the wheel, and the kit where something can compile. Params: as for
-    :func:`pypack.bytecode.run_compile`, without ``below``.
+    Inputs: the wheel (or the box around one that was built here), and the kit where something can compile. Params: as
+    for :func:`pypack.bytecode.run_compile`, without ``below``.
     """
     with ImageBuilder("wheel", folder=context.product.parent) as builder:
-        unpack_wheel(builder, context.inputs[0])
+        with boxes.opened(context.inputs[0]) as wheel:
+            unpack_wheel(builder, wheel)
         if len(context.inputs) > 1:
             bytecode.compile_image(context, builder, context.inputs[1], below=f"{SITE}/")
         builder.write(context.product)

@@ -12,7 +12,7 @@ from pypack.binaries import glibc_floor, is_glibc
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, unpacked
 from pypack.pipeline import Step
-from pypack.providers import host_interpreter, host_libraries, host_tree, tree
+from pypack.providers import host_headers, host_interpreter, host_libraries, host_tree, tree
 from pypack.providers.base import Runtime
 from pypack.targets import Layout
 
@@ -85,7 +85,8 @@ class HostProvider:
             },
         )
         return Runtime(
-            provider=self.name, version=here.version, place=place, image=step, notes=_notes(here), lacks=tree.lacks()
+            provider=self.name, version=here.version, place=place, image=step, dev=host_headers.step(here, place),
+            notes=_notes(here), lacks=tree.lacks(),
         )  # fmt: skip
 
 

@@ -63,11 +63,11 @@ class Compiler:
         tools.mkdir()
         front = ["cc", "-target", self.target, *FRONT, f"-ffile-prefix-map={self.root}=."]
         behind = [*BEHIND, *self.link, "-isystem", str(self.deps / "include"), f"-L{self.deps / 'lib'}"]
-        _script(tools / "cc", [str(zig.binary()), *front], behind)
-        _script(tools / "build-cc", [str(zig.binary()), "cc", "-target", self.build, *FRONT], [*BEHIND, "-static"])
+        script(tools / "cc", [str(zig.binary()), *front], behind)
+        script(tools / "build-cc", [str(zig.binary()), "cc", "-target", self.build, *FRONT], [*BEHIND, "-static"])
         for name, command in {"ranlib": "ranlib", "ld": "ld.lld"}.items():
-            _script(tools / name, [str(zig.binary()), command], [])
-        _script(tools / "ar", [str(zig.binary()), "ar"], [], before=_NO_TIMES)
+            script(tools / name, [str(zig.binary()), command], [])
+        script(tools / "ar", [str(zig.binary()), "ar"], [], before=_NO_TIMES)
         return tools
 
     def environment(self, tools: Path) -> dict[str, str]:
@@ -100,7 +100,8 @@ def link_flags(target: str, kind: str) -> tuple[str, ...]:
     return ("-static",) if kind == "static" else ("-dynamic",)
 
 
-def _script(path: Path, front: list[str], behind: list[str], *, before: str = "") -> None:
+def script(path: Path, front: list[str], behind: list[str], *, before: str = "") -> None:
+    """Write a wrapper that runs ``front``, then what it is called with, then ``behind``."""
     words = " ".join(shlex.quote(word) for word in front)
     rest = " ".join(shlex.quote(word) for word in behind)
     path.write_text(f'#!/bin/sh\n{before}exec {words} "$@" {rest}\n', encoding="utf-8")

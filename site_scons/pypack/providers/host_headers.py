@@ -1,0 +1,57 @@
+"""CPython's headers of this machine, as the dev image of provider ``host``: packages are compiled with them."""
+
+from __future__ import annotations
+
+import hashlib
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pypack.images.image import ImageBuilder
+from pypack.pipeline import Step
+
+if TYPE_CHECKING:
+    from pypack.pipeline import Context
+    from pypack.providers.host_interpreter import Interpreter
+
+
+def step(interpreter: Interpreter, place: str) -> Step | None:
+    """Return the step of the image, None where the headers are not installed (Debian: python3-dev)."""
+    found = _headers(interpreter)
+    if f"include/python{interpreter.minor}/Python.h" not in found:
+        return None
+    told = hashlib.sha256()
+    for inside, path in found.items():
+        info = path.stat()
+        told.update(f"{inside}\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
+    return Step(
+        product=f"{place}/dev.tar",
+        action="headers",
+        version=1,
+        run=_run,
+        params={"version": interpreter.version, "fingerprint": told.hexdigest()},
+    )
+
+
+def _run(context: Context) -> None:
+    """Step: the headers -> ``include/pythonX.Y/…``, and Debian's own part of them where that include looks for it."""
+    from pypack.providers import host_interpreter
+
+    with ImageBuilder("headers", folder=context.product.parent) as builder:
+        for inside, path in _headers(host_interpreter.running()).items():
+            builder.add(inside, path.read_bytes())
+        builder.write(context.product)
+
+
+def _headers(interpreter: Interpreter) -> dict[str, Path]:
+    name = f"python{interpreter.minor}"
+    folders = {f"include/{name}": sysconfig.get_path("include")}
+    if interpreter.multiarch:
+        beside = Path(sysconfig.get_path("include")).parent / interpreter.multiarch / name
+        folders[f"include/{interpreter.multiarch}/{name}"] = str(beside)
+    return {
+        f"{under}/{path.relative_to(folder).as_posix()}": path
+        for under, folder in folders.items()
+        for path in sorted(Path(folder).rglob("*.h"))
+        if path.is_file()
+    }
