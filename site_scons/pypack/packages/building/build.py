@@ -58,7 +58,7 @@ def _built(here: Room, *, native: bool) -> str:
     compilers = [each for each in here.tools.called() if each in {*toolchain.C, *toolchain.CXX}]
     if compilers and not native:
         raise StepError(
-            f"{here.label} calls a compiler ({compilers[0]}), which none of its files showed",
+            f"{here.label} calls a compiler ({compilers[0]}), which none of its files showed the need of",
             do=backend.OTHER,
             see=backend.READ,
         )

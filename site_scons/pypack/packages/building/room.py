@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pypack.targets import Layout
 
 _TAIL_LINES = 25
+_COMPILER = "a compiler, which none of its files showed the need of"
 _KEPT = ("SYSTEMROOT", "COMSPEC", "PATHEXT")
 """What a program on Windows cannot do without."""
 
@@ -68,10 +69,10 @@ class Room:
     def _failed(self, hook: str, told: str) -> StepError:
         what = f"{self.label} cannot be built: {hook} of its backend {self.backend.name} failed"
         tail = "\n".join(f"    {line}" for line in told.replace(str(self.root), "…").splitlines()[-_TAIL_LINES:])
-        lacking = [f"{name} ({toolchain.MISSING[name]})" for name in self.tools.called() if name in toolchain.MISSING]
+        lacking = [f"{name} ({toolchain.MISSING.get(name, _COMPILER)})" for name in self.tools.called()]
         do = backends.OTHER
         if lacking:
-            what = f"{what}, having asked for {', '.join(lacking)}, with which pypack cannot build"
+            what = f"{what}, having asked for {', '.join(lacking)}, which is not to be had in this build"
         elif "file not found" in told or "unable to find library" in told:
             do = f"it needs a library in C that is not at hand: {do}"
         return StepError(f"{what}:\n{tail}", do=do, see=backends.READ)
