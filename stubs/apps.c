@@ -98,7 +98,7 @@ bool app_is_there(const struct launcher *launcher)
     return there;
 }
 
-/* One line for each folder of sys.path, from the .pth's own folder. */
+/* One line for each folder of sys.path, from the .pth's own folder, and those that the bundle gives as they are. */
 static void path_lines(const struct launcher *launcher, struct text *lines)
 {
     const struct launch *launch = &launcher->bundle.launch;
@@ -111,6 +111,8 @@ static void path_lines(const struct launcher *launcher, struct text *lines)
             text_add(lines, "../");
         text_format(lines, "layers/%s%s%s\n", layer->folder, *launch->paths[i].path ? "/" : "", launch->paths[i].path);
     }
+    for (size_t i = 0; i < launch->pth_count; i++)
+        text_format(lines, "%s\n", launch->pth[i]);
 }
 
 static oserr write_site(const struct launcher *launcher, const char *draft)

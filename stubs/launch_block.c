@@ -94,6 +94,10 @@ static int take(const char *key, const char *value, struct launch *launch, struc
         return add_inside(key, value, false, &launch->paths, &launch->path_count, fault);
     if (strcmp(key, "sentinel") == 0)
         return add_inside(key, value, true, &launch->sentinels, &launch->sentinel_count, fault);
+    if (strcmp(key, "pth") == 0) {
+        launch->pth = memory_grown(launch->pth, launch->pth_count + 1, sizeof *launch->pth);
+        launch->pth[launch->pth_count++] = value;
+    }
     if (strcmp(key, "option") == 0) {
         launch->options = memory_grown(launch->options, launch->option_count + 1, sizeof *launch->options);
         launch->options[launch->option_count++] = value;

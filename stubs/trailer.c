@@ -171,6 +171,7 @@ void bundle_place(struct bundle *bundle, uint64_t base)
 void bundle_free(struct bundle *bundle)
 {
     memory_free(bundle->launch.options);
+    memory_free(bundle->launch.pth);
     memory_free(bundle->launch.paths);
     memory_free(bundle->launch.sentinels);
     memory_free(bundle->bytes);

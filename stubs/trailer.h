@@ -36,9 +36,10 @@ struct inside {
 struct launch {
     const char *name, *version, *target, *mode, *python, *boot, *site, *libpython, *loader, *glibc, *macos;
     const char **options;
+    const char **pth; /* further lines of pypack.pth, as they are */
     struct inside *paths;
     struct inside *sentinels;
-    size_t option_count, path_count, sentinel_count;
+    size_t option_count, pth_count, path_count, sentinel_count;
 };
 
 struct bundle {

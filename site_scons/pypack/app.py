@@ -72,8 +72,8 @@ def run_app(context: Context) -> None:
     """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
 
     Input: the kit (an interpreter of the same minor version); without one nothing is compiled. Params:
-    ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``, ``metadata``
-    (text by path).
+    ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``, ``optimize``,
+    ``metadata`` (text by path).
     """
     project: Project = context.params["project"].value
     with ImageBuilder("app", folder=context.product.parent) as builder:
@@ -92,9 +92,11 @@ def run_app(context: Context) -> None:
 
 
 def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
-    minor, sources = context.params["minor"], context.params["sources"]
+    minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
     with bytecode.interpreter(context.inputs[0], context.params["python"]) as python:
-        failed = bytecode.add_bytecode(builder, python, minor=minor, keep_sources=sources, below="app/")
+        failed = bytecode.add_bytecode(
+            builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/"
+        )
         if failed:
             raise _syntax_errors(failed)
         (done,) = bytecode.compile_sources(python, [("<pypack>", boot)])

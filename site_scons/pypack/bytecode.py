@@ -6,6 +6,8 @@ compared at import, and the same source gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import posixpath
 import subprocess
 import threading
@@ -16,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, Member, unpacked
+from pypack.packages import selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from pypack.targets import Layout
 
 _END = b"\xff\xff\xff\xff"
+_BATCH = 4 << 20  # bytes of sources in memory at once
+_START = ("__init__", "aliases", "ascii", "cp1252", "latin_1", "mbcs", "utf_8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +45,28 @@ def tag(minor: str) -> str:
     return f"cpython-{minor.replace('.', '')}"
 
 
-def cache_path(source: str, minor: str) -> str:
-    """Return where the import system looks for the bytecode of ``source`` (PEP 3147)."""
+def cache_path(source: str, minor: str, optimize: int = 0) -> str:
+    """Return where the import system looks for the bytecode of ``source`` (PEP 3147, PEP 488)."""
     folder, name = posixpath.split(source)
-    return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{tag(minor)}.pyc")
+    level = f".opt-{optimize}" if optimize else ""
+    return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{tag(minor)}{level}.pyc")
 
 
 _FROZEN_SINCE_3_11 = (
     "stat.py", "posixpath.py", "ntpath.py", "genericpath.py", "_collections_abc.py", "site.py", "_sitebuiltins.py",
 )  # fmt: skip
 """What CPython imports from files at each start before 3.11."""
+
+
+def before_site(stdlib: str) -> Iterator[str]:
+    """Yield the sources that Python imports from files before ``site`` runs, or may.
+
+    A child of a program that was built with ``optimize`` is started without it; it must find bytecode for these, since
+    only ``site`` tells it to write none into the layer.
+    """
+    yield from (f"{stdlib}/encodings/{name}.py" for name in _START)
+    yield from (f"{stdlib}/{name}.py" for name in ("abc", "codecs", "io", "os"))
+    yield from (f"{stdlib}/{name}" for name in _FROZEN_SINCE_3_11)
 
 
 def kit_members(layout: Layout) -> Iterable[str]:
@@ -97,8 +114,9 @@ def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optim
     One process and a fixed order keep the bytes the same: what an interpreter has seen
     before can change how it writes shared constants.
     """
-    pairs = list(sources)
-    if not pairs:
+    waiting = iter(sources)
+    first = next(waiting, None)
+    if first is None:
         return
     worker = Path(__file__).with_name("boot") / "compiler.py"
     command = [str(python), "-I", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
@@ -107,38 +125,67 @@ def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optim
     except OSError as error:
         raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
     assert process.stdin and process.stdout and process.stderr
-    feeder = threading.Thread(target=_feed, args=(process.stdin, pairs), daemon=True)
-    feeder.start()
     with process:
         try:
-            for path, _ in pairs:
-                head = process.stdout.read(5)
-                if len(head) < 5:
-                    told = process.stderr.read().decode("utf-8", "replace").strip()
-                    raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
-                content = process.stdout.read(int.from_bytes(head[1:], "little"))
-                if head[0]:
-                    yield Compiled(path=path, error=content.decode("utf-8", "replace"))
-                else:
-                    yield Compiled(path=path, bytecode=content)
+            for batch in _batches(itertools.chain([first], waiting)):
+                yield from _answers(process, batch)
+            process.stdin.write(_END)
         except BaseException:
-            process.kill()  # else the feeder could wait for a reader that is gone
+            process.kill()
+            with contextlib.suppress(OSError):  # something may wait to be written
+                process.stdin.close()
             raise
-        finally:
-            feeder.join()  # before the pipe is closed, which two threads cannot do at once
+
+
+def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield sources some at a time; they are read here, and never while others are compiled."""
+    batch, size = [], 0
+    for path, source in sources:
+        batch.append((path, source))
+        size += len(source)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _answers(process: subprocess.Popen[bytes], pairs: list[tuple[str, bytes]]) -> Iterator[Compiled]:
+    assert process.stdin and process.stdout and process.stderr
+    feeder = threading.Thread(target=_feed, args=(process.stdin, pairs), daemon=True)
+    feeder.start()
+    try:
+        for path, _ in pairs:
+            head = process.stdout.read(5)
+            if len(head) < 5:
+                told = process.stderr.read().decode("utf-8", "replace").strip()
+                raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
+            content = process.stdout.read(int.from_bytes(head[1:], "little"))
+            if head[0]:
+                yield Compiled(path=path, error=content.decode("utf-8", "replace"))
+            else:
+                yield Compiled(path=path, bytecode=content)
+    except BaseException:
+        process.kill()  # else the feeder could wait for a reader that is gone
+        raise
+    finally:
+        feeder.join()  # before the pipe is closed, which two threads cannot do at once
 
 
 def run_compile(context: Context) -> None:
     """Step: add bytecode to an image.
 
-    Inputs: the image, the kit. Params: ``minor``, ``python`` (path in the kit), ``sources`` (keep them), ``optimize``,
-    ``below`` (only what starts with this path is compiled). A file that does not compile stays as it is: packages
-    carry templates and code for other versions.
+    Inputs: the image, the kit (without one nothing is compiled). Params: ``minor``, ``python`` (path in the kit),
+    ``sources`` (keep them), ``optimize``, ``below`` (only what starts with this path is compiled), ``plain`` (sources
+    whose bytecode without ``optimize`` is added too), ``drop`` and ``tests`` (:mod:`pypack.packages.selection`).
+    A file that does not compile stays as it is: packages carry templates and code for other versions.
     """
-    image, kit = context.inputs[:2]
+    below = context.params["below"]
     with ImageBuilder("compiled", folder=context.product.parent) as builder:
-        builder.add_image(image)
-        compile_image(context, builder, kit, below=context.params["below"])
+        builder.add_image(context.inputs[0])
+        selection.apply(builder, context.params, base=below.rstrip("/"))
+        if len(context.inputs) > 1:
+            compile_image(context, builder, context.inputs[1], below=below)
         builder.write(context.product)
 
 
@@ -154,8 +201,14 @@ def compile_image(context: Context, builder: ImageBuilder, kit: Path, *, below: 
             optimize=params["optimize"],
             below=below,
         )
+        for done in compile_sources(python, _there(builder, params.get("plain", ()))):
+            builder.add(cache_path(done.path, params["minor"]), done.bytecode)
     for fault in failed:
         context.note(f"not compiled: {fault.error}")
+
+
+def _there(builder: ImageBuilder, wanted: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    return ((path, builder.read(path)) for path in wanted if path in builder)
 
 
 def add_bytecode(
@@ -172,7 +225,7 @@ def add_bytecode(
         if done.error:
             failed.append(done)
         elif keep_sources:
-            builder.add(cache_path(done.path, minor), done.bytecode)
+            builder.add(cache_path(done.path, minor, optimize), done.bytecode)
         else:
             builder.remove(done.path)
             builder.add(f"{done.path}c", done.bytecode)
@@ -188,7 +241,6 @@ def _feed(stream: IO[bytes], pairs: list[tuple[str, bytes]]) -> None:
         for path, source in pairs:
             name = path.encode("utf-8", "surrogateescape")
             stream.write(len(name).to_bytes(4, "little") + name + len(source).to_bytes(4, "little") + source)
-        stream.write(_END)
-        stream.close()
+        stream.flush()
     except OSError:
         pass  # the reader sees that the process died, and says so with its last words

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
 from pypack.macho import identity
-from pypack.packages import environment, lock, tags, wheels
+from pypack.packages import environment, lock, parts, selection, tags, wheels
 from pypack.packages import resolve as resolving
 from pypack.packages.building import steps
 from pypack.pipeline import Hidden, Step
 from pypack.windows import resources
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pypack.packages import venv
@@ -56,6 +57,17 @@ class Plan:
         """Whether .py files are bundled."""
         return self.project.sources or self.kit is None
 
+    @property
+    def flavour(self) -> str:
+        """A part of the names of what is compiled, so that what was compiled differently has another one."""
+        optimized = f"-opt{self.project.optimize}" if self.project.optimize and self.kit else ""
+        return f"{'' if self.sources else '-nosource'}{optimized}"
+
+    def rules(self, distribution: str) -> selection.Rules:
+        """Return what of a distribution, or of ``stdlib``, stays out."""
+        project = self.project
+        return selection.rules(distribution, project.exclude_packages, tests=project.exclude_tests)
+
 
 def bundle(plan: Plan) -> Step:
     """Return the last step: the finished bundle, signed where an identity for it is configured."""
@@ -86,11 +98,11 @@ def _bundle(plan: Plan) -> Step:
         *_layer(plan, "runtime", compiled_runtime(plan)),
     ]
     if project.dependencies is not None:
-        inputs += _layer(plan, "deps", deps(plan))
+        inputs += deps(plan)
     return Step(
         product=f"{plan.place}/{project.name}{target.suffix}",
         action="bundle",
-        version=2,
+        version=3,
         run=writer.run_bundle,
         inputs=tuple(inputs),
         params={
@@ -104,7 +116,8 @@ def _bundle(plan: Plan) -> Step:
             "libpython": at.libpython if target.launch == "embed" else "",
             "loader": runtime.loader,
             "site": at.site_packages,
-            "options": list(OPTIONS),
+            "options": options(project.optimize),
+            "optimize": project.optimize,
             "entry": asdict(project.entry),
             "sources": plan.sources,
             "runtime": {"provider": runtime.provider, "version": runtime.version, "static": runtime.static},
@@ -114,6 +127,11 @@ def _bundle(plan: Plan) -> Step:
         },
         cached=False,
     )
+
+
+def options(optimize: int) -> list[str]:
+    """Return the options that Python is started with; ``-O`` and ``-OO`` also say which bytecode it looks for."""
+    return [*OPTIONS, *([f"-{'O' * optimize}"] if optimize else [])]
 
 
 def _stub(plan: Plan) -> Step:
@@ -153,19 +171,21 @@ def can_compile(target: Target, runtime: Runtime) -> bool:
 
 
 def compiled_runtime(plan: Plan) -> Step:
-    """Return the step that adds bytecode to the runtime image."""
+    """Return the step that takes out of the runtime image what is not wanted, and adds bytecode."""
     at, runtime = plan.target.layout.at(plan.runtime.minor), plan.runtime
-    if plan.kit is None:
+    rules = plan.rules(selection.STDLIB)
+    if plan.kit is None and not rules.params:
         return runtime.image
     # compiled by a kit of another origin it is another image
-    own = "" if plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{_by(plan.kit)}"
+    own = "" if plan.kit and plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{_by(plan.kit)}"
+    plain = {"plain": list(bytecode.before_site(at.stdlib))} if plan.project.optimize and plan.sources else {}
     return Step(
-        product=f"{runtime.place}/compiled{own}{'' if plan.sources else '-nosource'}.tar",
+        product=f"{runtime.place}/compiled{own}{plan.flavour}{rules.word}.tar",
         action="compile",
         version=1,
         run=bytecode.run_compile,
-        inputs=(runtime.image, plan.kit),
-        params={**_compiler(plan), "below": f"{at.stdlib}/"},
+        inputs=(runtime.image, plan.kit) if plan.kit else (runtime.image,),
+        params={**_compiler(plan), "below": f"{at.stdlib}/", **plain, **rules.params},
     )
 
 
@@ -206,11 +226,24 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
     )
 
 
-def deps(plan: Plan) -> Step:
-    """Return the steps from what names packages to an image of them: each wheel is unpacked and compiled by itself.
+def deps(plan: Plan) -> list[Step]:
+    """Return the steps of the packages' layer and of its facts.
 
-    Targets whose bytecode is made by the same kit share what is made of a wheel.
+    Each wheel is unpacked, compiled and packed by itself, and its frames are joined as they are. Targets whose bytecode
+    is made by the same kit share what is made of a wheel.
     """
+    locked, images = packages(plan)
+    facts = parts.facts_step(f"{plan.place}/deps{plan.flavour}", locked, images, plan.target)
+
+    def signed(path: Path) -> tuple[Step, ...]:
+        return tuple(_signed(plan, image.product.removesuffix(".tar"), image) for image in images(path))
+
+    stem = f"{plan.place}/deps{plan.flavour}{'.signed' if _sign(plan) else ''}"
+    return [parts.layer_step(stem, locked, facts, signed, plan.project.profile), facts]
+
+
+def packages(plan: Plan) -> tuple[Step, Callable[[Path], tuple[Step, ...]]]:
+    """Return the step of the lock, and what returns the images of the wheels that a lock names."""
     project, target, runtime = plan.project, plan.target, plan.runtime
     dependencies = project.dependencies
     assert dependencies is not None  # the caller asks only then
@@ -227,27 +260,23 @@ def deps(plan: Plan) -> Step:
             lock.read(path, stamp=locked.params["stamp"]), target, runtime.version,
             extras=dependencies.extras, groups=dependencies.groups,
         )  # fmt: skip
+        table = selection.without(table, project.exclude_packages)
         chosen, sources = lock.choose(
             table, target, runtime.minor, static=runtime.static, base=dependencies.base, memory=plan.build / "apps",
             build=not project.no_build,
         )  # fmt: skip
         if plan.offline:
             lock.check_offline([*chosen, *sources])
-        built = [(steps.box(each, plan.builder, target, runtime), each.distribution) for each in sources]
+        boxes = [(each.distribution, steps.box(each, plan.builder, target, runtime)) for each in sources]
         return (
-            *(_wheel(plan, fetch.step(each.pin), f"wheels/{each.pin.sha256[:16]}", each.pin.file) for each in chosen),
-            *(_wheel(plan, box, box.product.removesuffix("/wheel.tar"), name) for box, name in built),
+            *(
+                _wheel(plan, fetch.step(each.pin), f"wheels/{each.pin.sha256[:16]}", each.pin.file, each.distribution)
+                for each in chosen
+            ),
+            *(_wheel(plan, box, box.product.removesuffix("/wheel.tar"), name, name) for name, box in boxes),
         )
 
-    return Step(
-        product=f"{plan.place}/deps{'' if plan.sources else '-nosource'}.tar",
-        action="deps",
-        version=2,
-        run=wheels.run_deps,
-        inputs=(locked,),
-        params={"target": Hidden(target)},
-        expand=wheel_steps,
-    )
+    return locked, parts.kept(wheel_steps)
 
 
 def _installed(project: Project) -> list[venv.Installed]:
@@ -291,7 +320,7 @@ def app_image(plan: Plan) -> Step:
     """Return the step of the app's own image; targets that share an interpreter to compile with share it."""
     project = plan.project
     return Step(
-        product=f"apps/{project.name}/app-{_by(plan.kit)}{'' if plan.sources else '-nosource'}.tar",
+        product=f"apps/{project.name}/app-{_by(plan.kit)}{plan.flavour}.tar",
         action="app",
         version=3,
         run=app.run_app,
@@ -306,15 +335,16 @@ def app_image(plan: Plan) -> Step:
     )
 
 
-def _wheel(plan: Plan, wheel: Step, place: str, name: str) -> Step:
-    by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
+def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) -> Step:
+    rules = plan.rules(distribution)
+    by = f"{_by(plan.kit)}{plan.flavour}{rules.word}"
     return Step(
         product=f"{place}/{by}/{name.removesuffix('.whl')}.tar",
         action="wheel",
         version=1,
         run=wheels.run_wheel,
         inputs=(wheel, plan.kit) if plan.kit else (wheel,),
-        params=_compiler(plan),
+        params={**_compiler(plan), **rules.params},
     )
 
 
@@ -327,7 +357,12 @@ def _compiler(plan: Plan) -> dict[str, Any]:
     """Return the parameters of a step that compiles; ``python`` is ``""`` where nothing can."""
     python = plan.kit.params["members"][0] if plan.kit else ""
     minor = plan.runtime.minor if plan.kit else ""  # what is not compiled serves every version
-    return {"minor": minor, "python": python, "sources": plan.sources, "optimize": 0}
+    return {
+        "minor": minor,
+        "python": python,
+        "sources": plan.sources,
+        "optimize": plan.project.optimize if plan.kit else 0,
+    }
 
 
 def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
-from pypack.packages import environment, lock, resolve
+from pypack.packages import environment, lock, resolve, selection
 from pypack.packages.building.steps import Builder
 from pypack.pipeline import Context
 from pypack.providers import choose, kits
@@ -171,6 +171,7 @@ def _needs_native(project: Project, target: Target, found: Runtime, build: Path,
     table = environment.narrowed(
         lock.read(path), target, found.version, extras=dependencies.extras, groups=dependencies.groups
     )  # fmt: skip
+    table = selection.without(table, project.exclude_packages)
     return lock.needs_native(table, target, found.minor, base=dependencies.base, memory=build / "apps")
 
 

@@ -36,7 +36,8 @@ class Project:
     person who builds should know. ``console``, ``icon`` (a path), ``company``, ``description`` and ``copyright`` are
     for Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for
     nobody (ad hoc). ``no_binary`` are packages that are built from source though there are wheels; with ``no_build``
-    nothing is.
+    nothing is. ``exclude_packages`` holds what :mod:`pypack.packages.selection` reads, ``optimize`` is Python's level,
+    0 to 2.
     """
 
     name: str
@@ -54,7 +55,10 @@ class Project:
     python: str = ""
     runtime: str = "auto"
     targets: tuple[str, ...] = ("host",)
+    exclude_packages: tuple[str, ...] = ()
+    exclude_tests: bool = False
     sources: bool = True
+    optimize: int = 0
     profile: str = "release"
     mode: str = "onefile"
     floors: dict[str, str] = field(default_factory=dict)

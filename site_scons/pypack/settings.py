@@ -8,7 +8,7 @@ from typing import Any
 from pypack import targets
 from pypack.errors import InputError, near
 from pypack.macho import identity
-from pypack.packages import manifests
+from pypack.packages import manifests, selection
 
 _READ = "docs/settings.md"
 
@@ -17,9 +17,9 @@ _KEYS = {
     "include": list, "exclude": list, "sources": bool, "profile": str, "mode": str, "pins": list,
     "floors": dict, "console": bool, "icon": str, "company": str, "description": str, "copyright": str,
     "sign": dict, "extras": list, "groups": list, "wheels": list, "venv": str,
-    "no_binary": list, "no_build": bool,
+    "no_binary": list, "no_build": bool, "exclude_packages": list, "exclude_tests": bool, "optimize": int,
 }  # fmt: skip
-_LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels", "no_binary")
+_LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels", "no_binary", "exclude_packages")
 _ALSO = {
     "requirements": (Path,), "icon": (Path,),
     "venv": (Path,), "pins": (tuple,), **dict.fromkeys(_LISTS, (tuple,)),
@@ -56,6 +56,9 @@ def check(settings: dict[str, Any], where: str) -> None:
         if isinstance(settings.get(key), list | tuple)
         and not all(isinstance(each, str | Path) for each in settings[key])
     ]
+    faults += [] if faults else selection.faults(settings.get("exclude_packages", ()))
+    if settings.get("optimize", 0) not in (0, 1, 2) or isinstance(settings.get("optimize"), bool):
+        faults.append(f"optimize: must be 0, 1 or 2, is {settings['optimize']!r}")
     if isinstance(settings.get("floors"), dict):
         faults += targets.check_floors(settings["floors"])
     if isinstance(settings.get("sign"), dict):

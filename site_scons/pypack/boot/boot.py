@@ -45,8 +45,8 @@ def start():
         ]
         sys._base_executable = sys.executable  # what multiprocessing starts; before 3.11 it is the bundle
     sys.path[:] = [app]
-    if facts["deps"]:
-        sys.path.append(layers + separator + facts["deps"].replace("/", separator))
+    for folder in filter(None, facts["deps"].split("\t")):
+        sys.path.append(layers + separator + folder.replace("/", separator))
     sys.path += libraries
     sys.pypack = Pypack(
         {
@@ -59,6 +59,10 @@ def start():
         }
     )
     names()
+    if "site" in facts:  # .pth files of packages that run code; the paths in them are in sys.path already
+        import site
+
+        site.addsitedir(layers + separator + facts["site"].replace("/", separator))
     if facts["kind"] == "script":
         path = app + separator + facts["entry"].replace("/", separator)
         if "/" in facts["entry"]:  # "python FILE" looks in the folder of the file first

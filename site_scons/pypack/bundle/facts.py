@@ -10,6 +10,7 @@ from pypack.errors import StepError
 from pypack.images.image import list_image
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pypack.pipeline import Context
@@ -24,22 +25,26 @@ def run_facts(context: Context) -> None:
     Params: ``sentinels``, paths that must be there, alternatives separated by ``|``; the target's ``container`` and
     ``arch``.
     """
-    image = context.inputs[0]
+    facts = gather(context.inputs[0], context.params)
+    context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def gather(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an image; ``params`` as for :func:`run_facts`."""
     members = {member.path: member for member in list_image(image)}
-    container = context.params.get("container", "elf")
-    floor = _floor(image, container, context.params.get("arch", ""))
+    container = params.get("container", "elf")
+    floor = _floor(image, container, params.get("arch", ""))
     shared = binaries.libraries(image, container)
-    facts = {
+    return {
         "members": len(members),
         "bytes": sum(member.size for member in members.values()),
         "floor": ".".join(map(str, floor.version)) if floor else "",
         "floor_needed_by": floor.path if floor else "",
-        "sizes": {path: members[path].size for path in _present(context.params["sentinels"], members)},
+        "sizes": {path: members[path].size for path in _present(params["sentinels"], members)},
         "needs": shared.needs,
         "brings": [name for name in shared.brings if not _is_module(name)],
         "distributions": _distributions(members),
     }
-    context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
 
 
 def _is_module(name: str) -> bool:

@@ -1,12 +1,15 @@
 """Turn a tar image into a layer: independent zstd frames behind a table of their hashes.
 
-Frames are cut by the content alone, so the fast and the well-packed form of a layer have one identity.
+Frames are cut by the content alone, so the fast and the well-packed form of a layer have one identity. Frames do not
+know of each other: :mod:`pypack.bundle.joined` makes one layer of those of several images.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 from pypack.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pypack.pipeline import Context
@@ -26,6 +29,8 @@ LARGEST = 8 << 20
 """No frame is larger than this, unpacked."""
 LEVELS = {"dev": 3, "release": 19}
 """zstd's level by profile."""
+AT_ONCE = {"dev": 64, "release": 2}
+"""Frames that one process packs at a time, by profile: zstd takes 90 MB for each at level 19, a few at level 3."""
 
 _SKIPPABLE = 0x184D2A50
 _HEAD = b"PYPKLYR\x01"
@@ -43,24 +48,32 @@ class Frame:
     carries_on: bool
 
 
-def frames(image: Path) -> Iterator[Frame]:
+def frames(image: Path, *, end: bool = True) -> Iterator[Frame]:
     """Cut a tar image into frames.
 
     A frame is closed before a member's header once it holds :data:`CLOSE_AT` bytes, and wherever it
-    would pass :data:`LARGEST`. Long-name entries stay with the member that they belong to.
+    would pass :data:`LARGEST`. Long-name entries stay with the member that they belong to. Without ``end`` the zero
+    blocks at the image's end are left out, so that something can follow.
     """
     with image.open("rb") as stream:
-        cutter = _Cutter()
-        for header, size in _units(stream):
-            yield from cutter.begin(header)
-            left = size
-            while left:
-                piece = stream.read(min(left, 1 << 20, cutter.room()))
-                if not piece:
-                    raise StepError(f"{image.name} ends inside a member")
-                left -= len(piece)
-                yield from cutter.more(piece)
-        yield from cutter.end()
+        yield from cut(stream, image.name, end=end)
+
+
+def cut(stream: IO[bytes], name: str, *, end: bool = True) -> Iterator[Frame]:
+    """Cut an open tar, or a piece of one that begins with a member, into frames; see :func:`frames`."""
+    cutter = _Cutter()
+    for header, size in units(stream):
+        if not end and not any(header):
+            break
+        yield from cutter.begin(header)
+        left = size
+        while left:
+            piece = stream.read(min(left, 1 << 20, cutter.room()))
+            if not piece:
+                raise StepError(f"{name} ends inside a member")
+            left -= len(piece)
+            yield from cutter.more(piece)
+    yield from cutter.end()
 
 
 class _Cutter:
@@ -94,7 +107,7 @@ class _Cutter:
         return frame
 
 
-def _units(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+def units(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield what must stand together at a member's start, and the size of the padded content behind it."""
     while header := stream.read(_BLOCK):
         while header[-_BLOCK + 156 : -_BLOCK + 157] in _LONG:  # the name comes before the member's own header
@@ -129,24 +142,41 @@ class LayerFacts:
     frames: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A frame as it stands in a layer. ``unpacked`` in bytes, ``sha256`` of what is unpacked."""
+
+    data: bytes
+    unpacked: int
+    flags: int
+    sha256: bytes
+
+
 def run_layer(context: Context) -> None:
-    """Step: image -> layer. Params: ``profile``."""
-    write_layer(context.inputs[0], context.product, level=LEVELS[context.params["profile"]], jobs=context.settings.jobs)
+    """Step: image -> layer. Params: ``profile``; ``part``: it is to be joined with others, so its end is left out."""
+    profile, jobs = context.params["profile"], context.settings.jobs
+    source = frames(context.inputs[0], end=not context.params.get("part", False))
+    write(packed_frames(source, profile=profile, jobs=jobs), context.product)
 
 
 def write_layer(image: Path, target: Path, *, level: int, jobs: int = 1) -> LayerFacts:
     """Write the layer of ``image``; frames are packed on ``jobs`` threads, a few at a time."""
+    return write(_packed_frames(frames(image), level, jobs), target)
+
+
+def write(source: Iterable[Packed], target: Path) -> LayerFacts:
+    """Write a layer of some frames, in their order."""
     spool = target.with_name(f"{target.name}.frames")
     entries: list[tuple[int, int, int, bytes]] = []
     try:
         with spool.open("wb") as out:
-            for packed, unpacked, flags, digest in _packed_frames(image, level, jobs):
-                out.write(packed)
-                entries.append((len(packed), unpacked, flags, digest))
+            for frame in source:
+                out.write(frame.data)
+                entries.append((len(frame.data), frame.unpacked, frame.flags, frame.sha256))
         table = _HEAD + b"".join(_ENTRY.pack(*entry) for entry in entries)
-        with target.open("wb") as out, spool.open("rb") as packed_frames:
+        with target.open("wb") as out, spool.open("rb") as ready:
             out.write(struct.pack("<II", _SKIPPABLE, len(table)) + table)
-            while piece := packed_frames.read(1 << 20):
+            while piece := ready.read(1 << 20):
                 out.write(piece)
             size = out.tell()
     finally:
@@ -162,12 +192,8 @@ def write_layer(image: Path, target: Path, *, level: int, jobs: int = 1) -> Laye
 def read_facts(layer: Path) -> LayerFacts:
     """Read a layer's frame table."""
     with layer.open("rb") as stream:
-        magic, length = struct.unpack("<II", stream.read(8))
-        table = stream.read(length)
+        entries = _table(stream, layer)
         size = stream.seek(0, 2)
-    if magic != _SKIPPABLE or not table.startswith(_HEAD) or (len(table) - len(_HEAD)) % _ENTRY.size:
-        raise StepError(f"{layer} is not a layer", do="remove it and build again")
-    entries = list(_ENTRY.iter_unpack(table[len(_HEAD) :]))
     return LayerFacts(
         sha256=identity([entry[1:] for entry in entries]),
         size=size,
@@ -176,23 +202,65 @@ def read_facts(layer: Path) -> LayerFacts:
     )
 
 
-def _packed_frames(image: Path, level: int, jobs: int) -> Iterator[tuple[bytes, int, int, bytes]]:
-    """Yield ``(packed, unpacked size, flags, sha256)`` in order; at most ``jobs + 2`` frames are in memory."""
-    waiting: deque[Future[tuple[bytes, int, int, bytes]]] = deque()
+def read(layer: Path) -> Iterator[Packed]:
+    """Yield the frames of a layer."""
+    with layer.open("rb") as stream:
+        for size, unpacked, flags, digest in _table(stream, layer):
+            yield Packed(data=stream.read(size), unpacked=unpacked, flags=flags, sha256=digest)
+
+
+def _table(stream: IO[bytes], layer: Path) -> list[tuple[int, int, int, bytes]]:
+    """Read the frame table, and leave ``stream`` where the frames begin."""
+    magic, length = struct.unpack("<II", stream.read(8))
+    table = stream.read(length)
+    if magic != _SKIPPABLE or not table.startswith(_HEAD) or (len(table) - len(_HEAD)) % _ENTRY.size:
+        raise StepError(f"{layer} is not a layer", do="remove it and build again")
+    return list(_ENTRY.iter_unpack(table[len(_HEAD) :]))
+
+
+def packed_frames(source: Iterable[Frame], *, profile: str, jobs: int) -> Iterator[Packed]:
+    """Pack frames as a profile does, on up to ``jobs`` threads, in order.
+
+    SCons runs several steps at once in one process; all of them together pack :data:`AT_ONCE` frames at a time.
+    """
+    room = _room(profile)
+    return _packed_frames(source, LEVELS[profile], min(jobs, AT_ONCE[profile]), room)
+
+
+@functools.cache
+def _room(profile: str) -> threading.Semaphore:
+    return threading.Semaphore(AT_ONCE[profile])
+
+
+def _packed_frames(
+    source: Iterable[Frame], level: int, jobs: int, room: threading.Semaphore | None = None
+) -> Iterator[Packed]:
+    """Yield the packed frames in order; at most ``jobs + 2`` frames are in memory."""
+    room = room or threading.Semaphore(jobs)
+    waiting: deque[Future[Packed]] = deque()
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        for frame in frames(image):
-            waiting.append(pool.submit(_pack, frame, level))
+        for frame in source:
+            waiting.append(pool.submit(_pack, frame, level, room))
             if len(waiting) > jobs + 1:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _pack(frame: Frame, level: int) -> tuple[bytes, int, int, bytes]:
+def _pack(frame: Frame, level: int, room: threading.Semaphore) -> Packed:
     import zstandard
 
     # threads=0 would give other bytes than any other number. zstd's own checksum is left out: the table has a
     # better one.
-    packed = zstandard.ZstdCompressor(level=level, threads=1, write_content_size=True).compress(frame.data)
+    with room:
+        packed = zstandard.ZstdCompressor(level=level, threads=1, write_content_size=True).compress(frame.data)
     flags = _CARRIES_ON if frame.carries_on else 0
-    return packed, len(frame.data), flags, hashlib.sha256(frame.data).digest()
+    digest = hashlib.sha256(frame.data).digest()
+    return Packed(data=packed, unpacked=len(frame.data), flags=flags, sha256=digest)
+
+
+def unpack(frame: Packed) -> bytes:
+    """Return the piece of a tar that a frame holds."""
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompress(frame.data, max_output_size=frame.unpacked)

@@ -206,7 +206,7 @@ def _frames_faults(stream: IO[bytes], layer: Layer, table: bytes) -> list[str]:
         position, unpacked = position + packed, unpacked + plain
     if position != layer.offset + layer.size or unpacked != layer.unpacked:
         tar.found.append("its sizes do not add up")
-    return tar.found
+    return tar.end()
 
 
 def _frame(packed: bytes, plain: int) -> bytes:
@@ -233,7 +233,7 @@ class _TarCheck:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._left = 0
-        self._last = b""
+        self._kinds: dict[bytes, bytes] = {}
 
     def feed(self, data: bytes, *, carries_on: bool) -> None:
         if carries_on != bool(self._left):
@@ -253,13 +253,23 @@ class _TarCheck:
 
     def _look(self, info: tarfile.TarInfo) -> None:
         name = info.name.encode("utf-8", "surrogateescape")
-        if name <= self._last:
-            self.found.append(f"{info.name} is out of order or there twice")
+        if name in self._kinds:
+            self.found.append(f"{info.name} is there twice")
         if info.name.startswith("/") or ".." in info.name.split("/"):
             self.found.append(f"{info.name} leaves the tree")
         if not (info.isfile() or info.issym() or info.isdir()) or info.mtime != 315532800 or info.uid or info.gid:
             self.found.append(f"{info.name} is not normalised")
-        self._last = name
+        self._kinds[name] = info.type
+
+    def end(self) -> list[str]:
+        """Return all that was found, now that every member was seen: they stand in any order."""
+        for name in self._kinds:
+            above = name
+            while above := above.rpartition(b"/")[0]:
+                if self._kinds.get(above, tarfile.DIRTYPE) != tarfile.DIRTYPE:
+                    told = name.decode("utf-8", "replace")
+                    self.found.append(f"{told} stands below what is no folder")
+        return self.found
 
 
 def _header(stream: IO[bytes], kind: bytes) -> tarfile.TarInfo | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ALIGN = 8
 _CHUNK = 1 << 20
 _END_RECORD = 22
+_SITE = "site-packages"
 
 
 def run_bundle(context: Context) -> None:
@@ -92,7 +93,7 @@ def _append_app(
 ) -> None:
     start = _pad(out)
     text = json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-    local_end = zips.write_entries(out, _entries(app, launch_file(params, rows), text))
+    local_end = zips.write_entries(out, _entries(app, launch_file(params, rows, facts), text))
     digest = _hash_range(out, start, local_end)
     size = local_end - start
     rows.append(trailer.LayerEntry(kind="app", offset=start, size=size, unpacked=size, frames=0, sha256=digest))
@@ -101,7 +102,7 @@ def _append_app(
     sizes = {member.path: member.size for member in list_image(app)}
     tail = trailer.pack(
         line,
-        launch_block(params, facts, sizes),
+        launch_block(params, facts, sizes, rows),
         rows,
         zip_offset=start,
         local_end=local_end,
@@ -119,9 +120,11 @@ def _entries(app: Path, launch: bytes, described: bytes) -> Iterator[tuple[Membe
     yield from read_image(app)
 
 
-def launch_file(params: Mapping[str, Any], rows: list[trailer.LayerEntry]) -> bytes:
-    """Return the text that the bootstrap reads: one ``key=value`` a line."""
-    deps = next((row.sha256[:16].hex() for row in rows if row.kind == "deps"), "")
+def launch_file(
+    params: Mapping[str, Any], rows: list[trailer.LayerEntry], facts: Mapping[str, dict[str, Any]]
+) -> bytes:  # fmt: skip
+    """Return the text that the bootstrap reads: one ``key=value`` a line; folders stand with a tab between them."""
+    layer_of_deps = _folder(rows)
     values = {
         "name": params["name"],
         "version": params["version"],
@@ -130,15 +133,20 @@ def launch_file(params: Mapping[str, Any], rows: list[trailer.LayerEntry]) -> by
         "kind": params["entry"]["kind"],
         "entry": params["entry"]["name"],
         "function": params["entry"]["function"],
-        "deps": f"{deps}/site-packages" if deps else "",
+        "deps": "\t".join(f"{layer_of_deps}/{path}" for path in _paths(facts)),
     }
+    if facts.get("deps", {}).get("site"):
+        values["site"] = f"{layer_of_deps}/{_SITE}"
     if scripts := params["entry"].get("scripts"):
         values["scripts"] = "\t".join(f"{name}={point}" for name, point in scripts)
     return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
 
 
 def launch_block(
-    params: Mapping[str, Any], facts: Mapping[str, dict[str, Any]], app_sizes: Mapping[str, int]
+    params: Mapping[str, Any],
+    facts: Mapping[str, dict[str, Any]],
+    app_sizes: Mapping[str, int],
+    rows: list[trailer.LayerEntry],
 ) -> list[tuple[str, str]]:
     """Return the pairs of the trailer's launch block, in order."""
     optional = [key for key in ("libpython", "loader") if params.get(key)]
@@ -146,14 +154,39 @@ def launch_block(
     boot = next(name for name in ("boot.pyc", "boot.py") if name in app_sizes)
     pairs += [("boot", boot), *(("option", option) for option in params["options"]), ("site", params["site"])]
     pairs.append(("path", "3:app"))
-    if "deps" in facts:
-        pairs.append(("path", "2:site-packages"))
+    pairs += [("path", f"2:{path}") for path in _paths(facts)]
+    pairs += [("pth", line) for line in _pth_lines(params, facts, rows)]
     pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]
     pairs.append(("sentinel", f"3:{app_sizes[boot]}:{boot}"))
     floor = manifest.floor(facts)
     if not floor:
         return pairs
     return [*pairs, ("macos" if params["container"] == "macho" else "glibc", floor)]
+
+
+def _paths(facts: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return the folders of the packages' layer that belong on sys.path: .pth files name some."""
+    return [_SITE, *facts["deps"].get("paths", ())] if "deps" in facts else []
+
+
+def _folder(rows: list[trailer.LayerEntry]) -> str:
+    """Return the name that the packages' layer has in the cache."""
+    return next((row.sha256[:16].hex() for row in rows if row.kind == "deps"), "")
+
+
+def _pth_lines(
+    params: Mapping[str, Any], facts: Mapping[str, dict[str, Any]], rows: list[trailer.LayerEntry]
+) -> Iterator[str]:  # fmt: skip
+    """Yield what ``site`` runs in each child of the program; it does so with ``sitedir`` and ``known_paths`` set.
+
+    Bytecode of a child that is not optimized is not in the layers, and must not get there.
+    """
+    if "-O" in params["options"] or "-OO" in params["options"]:
+        yield "import sys; sys.dont_write_bytecode = True"
+    if facts.get("deps", {}).get("site"):
+        up = "/".join([".."] * (params["site"].count("/") + 3))
+        place = f"{up}/layers/{_folder(rows)}/{_SITE}"
+        yield f'import os; addsitedir(os.path.join(sitedir, *"{place}".split("/")), known_paths)'
 
 
 def _copy(path: Path, out: IO[bytes]) -> None:

@@ -1,33 +1,34 @@
-"""Unpack wheels into one image: packages, data and metadata, with console scripts of our own."""
+"""Unpack a wheel into an image: packages, data and metadata, with console scripts of our own."""
 
 from __future__ import annotations
 
 import csv
 import io
+import posixpath
 import warnings
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+import zipfile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from pypack import binaries, bytecode
+from pypack import bytecode
 from pypack.errors import ArchiveError, StepError
-from pypack.images import paths
-from pypack.images.image import ImageBuilder, read_image
+from pypack.images.image import ImageBuilder
+from pypack.packages import selection
 from pypack.packages.building import boxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from installer.records import RecordEntry
+    from installer.sources import WheelFile
     from installer.utils import Scheme
 
-    from pypack.images.image import Member
     from pypack.pipeline import Context
-    from pypack.targets import Target
 
 SITE = "site-packages"
-"""Folder of the deps image that goes onto sys.path."""
+"""Folder of the deps layer that goes onto sys.path."""
 
-_APART = "drop one of the two, or ask the authors to keep to their own folders"
+_TOLD = 10
 _FOLDERS = {"purelib": SITE, "platlib": SITE, "scripts": "bin", "data": "data"}
 
 
@@ -94,7 +95,7 @@ def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
         with WheelFile.open(path) as source, warnings.catch_warnings():
             # it tells of each __pycache__ in a wheel that it leaves out; we make bytecode of our own
             warnings.simplefilter("ignore", RuntimeWarning)
-            source.validate_record(validate_contents=True)
+            _check(source, path.name)
             installer.install(
                 source=source,
                 destination=cast("installer.destinations.WheelDestination", destination),
@@ -102,77 +103,73 @@ def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
             )
     except (StepError, ArchiveError):
         raise
+    except zipfile.BadZipFile as error:
+        raise _broken(path.name, [f"it is no zip file, or cut short: {error}"]) from error
     except Exception as error:  # the library raises many kinds for a wheel that is not sound
-        raise ArchiveError(
-            f"{path.name} cannot be unpacked: {type(error).__name__}: {error}",
-            do="it is damaged, or not a wheel that follows the specification",
-        ) from error
+        raise _broken(path.name, [f"{type(error).__name__}: {error}"]) from error
 
 
-def merge(builder: ImageBuilder, images: Iterable[Path], *, container: str = "elf") -> None:
-    """Add the images of several wheels, each named after its wheel. The same file twice must have one content.
+def _check(source: WheelFile, name: str) -> None:
+    """Refuse a wheel whose .dist-info does not say what it is, or says other than what is in it."""
+    from installer.sources import WheelSource
 
-    For Windows and macOS (``container`` pe, macho) names, of folders too, must differ in more than case.
-    """
-    owners: dict[str, str] = {}
-    spelt: dict[str, tuple[str, str]] = {}
-    for path in images:
-        for member, stream in read_image(path):
-            if container != "elf":
-                _check_case(member.path, path.stem, spelt)
-            if member.path not in builder:
-                builder.add_member(member, stream)
-                owners[member.path] = path.stem
-            elif not _same(builder, member, stream):
-                raise StepError(
-                    f"{owners[member.path]} and {path.stem} both bring {member.path}, with other contents", do=_APART
-                )
+    try:
+        there = set(source.dist_info_filenames)
+    except ValueError as error:
+        raise _broken(name, [str(getattr(error, "reason", error)).replace("Wheel", "it", 1)]) from error
+    if missing := [each for each in ("METADATA", "WHEEL", "RECORD") if each not in there]:
+        raise _broken(name, [f"its {source.dist_info_dir} has no {' and no '.join(missing)}"])
+    try:
+        source.validate_record(validate_contents=True)
+    except WheelSource.validation_error as error:
+        raise _broken(name, list(_told(error, name))) from error
 
 
-def _same(builder: ImageBuilder, member: Member, stream: IO[bytes] | None) -> bool:
-    there = builder.member(member.path)
-    if (there.kind, there.link) != (member.kind, member.link):
-        return False
-    return stream is None or builder.read(member.path) == stream.read()
+def _told(error: Exception, name: str) -> Iterator[str]:
+    """Yield what the library found, without the wheel's path, which it puts in front of each sentence."""
+    issues: list[str] = getattr(error, "issues", [str(error)])
+    for issue in issues[:_TOLD]:
+        yield issue.partition(f"{name}, ")[2] or issue
+    if len(issues) > _TOLD:
+        yield f"and {len(issues) - _TOLD} more"
 
 
-def _check_case(path: str, owner: str, spelt: dict[str, tuple[str, str]]) -> None:
-    """Refuse a path that is, but for case, another one or its folder; ``spelt`` is what came before, by folded name."""
-    for name in (path, *paths.parents(path)):
-        known, other = spelt.setdefault(name.casefold(), (name, owner))
-        if known != name:
-            owners = f"{other} and {owner} bring" if other != owner else f"{owner} brings"
-            raise StepError(
-                f"{owners} {known} and {name}, which are one name on Windows and macOS", do=_APART
-            )  # fmt: skip
+def _broken(name: str, why: list[str]) -> ArchiveError:
+    """Return the error for a wheel, which begins with the name and version of the distribution."""
+    distribution = " ".join(name.split("-")[:2])
+    told = "".join(f"\n  {each}" for each in why) if len(why) > 1 else f" {why[0]}"
+    return ArchiveError(
+        f"the wheel of {distribution} cannot be unpacked ({name}):{told}",
+        do="it is damaged, or not made as the specification of wheels says: take another version, or tell its authors",
+        see="docs/dependencies.md",
+    )
 
 
 def run_wheel(context: Context) -> None:
     """Step: one wheel -> image of what it installs, with bytecode.
 
     Inputs: the wheel (or the box around one that was built here), and the kit where something can compile. Params: as
-    for :func:`pypack.bytecode.run_compile`, without ``below``.
+    for :func:`pypack.bytecode.run_compile`, without ``below``; ``drop`` and ``tests`` count from site-packages.
     """
     with ImageBuilder("wheel", folder=context.product.parent) as builder:
         with boxes.opened(context.inputs[0]) as wheel:
             unpack_wheel(builder, wheel)
+        select(builder, context.params)
         if len(context.inputs) > 1:
             bytecode.compile_image(context, builder, context.inputs[1], below=f"{SITE}/")
         builder.write(context.product)
 
 
-def run_deps(context: Context) -> None:
-    """Step: the image of all packages. Inputs: the lock; extra: the images of the wheels that it names.
+def select(builder: ImageBuilder, params: Mapping[str, Any]) -> None:
+    """Take out what a step's params leave out (:mod:`pypack.packages.selection`); RECORD then tells what is there."""
+    before = set(builder.paths())
+    selection.apply(builder, params, base=SITE)
+    gone = before.difference(builder.paths())
+    for path in builder.paths() if gone else ():
+        if path.endswith(".dist-info/RECORD"):
+            rows = csv.reader(io.StringIO(builder.read(path).decode()))
+            builder.replace(path, record(row[0] for row in rows if _site(row[0]) not in gone))
 
-    Params: ``target``, for which each file of native code must be made.
-    """
-    target: Target = context.params["target"].value
-    with ImageBuilder("deps", folder=context.product.parent) as builder:
-        merge(builder, context.extra, container=target.container)
-        builder.add_dir(SITE)
-        builder.write(context.product)
-    wrong = "".join(f"\n  {each.path}: {each.why}" for each in binaries.mismatches(context.product, target))
-    if wrong:
-        raise StepError(
-            f"packages bring code that {target.name} cannot load:{wrong}", do="ask for other versions of them"
-        )
+
+def _site(row: str) -> str:
+    return posixpath.normpath(posixpath.join(SITE, row))

@@ -1,0 +1,110 @@
+"""One layer of many images, joined from frames that were packed before, image by image.
+
+Nothing is packed again but the runs of frames in which a member is dropped, because another image brings it too.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+from pypack.bundle import layer
+from pypack.images.image import ImageBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pypack.bundle.layer import LayerFacts, Packed
+
+_CHUNK = 1 << 20
+
+
+def join(
+    parts: Sequence[Path],
+    target: Path,
+    *,
+    dropped: Sequence[Collection[str]],
+    folders: Iterable[str] = (),
+    profile: str,
+    jobs: int = 1,
+) -> LayerFacts:
+    """Write the layer that holds the members of all ``parts``, in their order.
+
+    ``parts`` are layers without an end. ``dropped`` has, for each of them, the paths that are left out; ``folders`` are
+    empty folders to add. The same parts give the same bytes, and the same identity whatever they were packed with.
+    """
+    return layer.write(_frames(parts, target, dropped, folders, profile, jobs), target)
+
+
+def _frames(
+    parts: Sequence[Path],
+    target: Path,
+    dropped: Sequence[Collection[str]],
+    folders: Iterable[str],
+    profile: str,
+    jobs: int,
+) -> Iterator[Packed]:
+    for part, unwanted in zip(parts, dropped, strict=True):
+        for run in _runs(layer.read(part)) if unwanted else ():
+            yield from _without(run, frozenset(unwanted), target.parent, profile, jobs)
+        if not unwanted:
+            yield from layer.read(part)
+    end = target.with_name(f"{target.name}.end")
+    try:
+        with ImageBuilder("end", folder=target.parent) as builder:
+            for folder in folders:
+                builder.add_dir(folder)
+            builder.write(end)
+        yield from layer.packed_frames(layer.frames(end), profile=profile, jobs=jobs)
+    finally:
+        end.unlink(missing_ok=True)
+
+
+def _runs(frames: Iterator[Packed]) -> Iterator[list[Packed]]:
+    """Yield frames that hold whole members together: the first begins with one, the others carry on."""
+    run: list[Packed] = []
+    for frame in frames:
+        if run and not frame.flags:
+            yield run
+            run = []
+        run.append(frame)
+    if run:
+        yield run
+
+
+def _without(
+    run: list[Packed], unwanted: frozenset[str], folder: Path, profile: str, jobs: int
+) -> Iterator[Packed]:  # fmt: skip
+    with tempfile.TemporaryFile(dir=folder) as whole, tempfile.TemporaryFile(dir=folder) as kept:
+        for frame in run:
+            whole.write(layer.unpack(frame))
+        if not _copied(whole, kept, unwanted):
+            yield from run
+            return
+        kept.seek(0)
+        yield from layer.packed_frames(layer.cut(kept, "a run of frames"), profile=profile, jobs=jobs)
+
+
+def _copied(whole: IO[bytes], kept: IO[bytes], unwanted: frozenset[str]) -> bool:
+    """Copy the members of a piece of a tar that are not ``unwanted``; say whether any was left out."""
+    whole.seek(0)
+    found = False
+    for header, size in layer.units(whole):
+        if _path(header) in unwanted:
+            found = True
+            whole.seek(size, io.SEEK_CUR)
+            continue
+        kept.write(header)
+        for left in range(size, 0, -_CHUNK):
+            kept.write(whole.read(min(left, _CHUNK)))
+    return found
+
+
+def _path(header: bytes) -> str:
+    with tarfile.open(fileobj=io.BytesIO(header), mode="r:", encoding="utf-8") as tar:
+        info = tar.next()
+    assert info is not None  # we wrote it ourselves
+    return info.name
