@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +123,18 @@ def metadata(project: Project) -> dict[str, str]:
     folder = f"app/{re.sub(r'[-_.]+', '_', manifest.name)}-{project.version}.dist-info"
     files = {f"{folder}/METADATA": "\n".join(lines) + "\n", f"{folder}/INSTALLER": "pypack\n"}
     return {**files, f"{folder}/entry_points.txt": told} if told else files
+
+
+def reasons(project: Project) -> dict[str, str]:
+    """Return, for each file of the app by its path below ``app/``, why it belongs to it."""
+    found: dict[str, str] = {}
+    if project.bare:
+        return found
+    for pattern in project.include:
+        for inside, _ in _included(replace(project, include=(pattern,))):
+            found[inside] = f"include: {pattern}"
+    found.update({inside: "it is in the program's folder" for inside, _ in _walk(project)})
+    return {_below(project.under, inside): why for inside, why in found.items()}
 
 
 def boot_digest() -> str:

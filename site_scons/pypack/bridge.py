@@ -23,7 +23,7 @@ import SCons.Node.FS
 import SCons.Scanner
 import SCons.Script
 
-from pypack import entries, folders, hosts, planning, project, targets
+from pypack import entries, folders, graph, hosts, planning, project, targets
 from pypack.errors import InputError, PypackError
 from pypack.images.image import EPOCH
 from pypack.pipeline import Context, Hidden, Settings, Step
@@ -83,9 +83,10 @@ def py_bundle(
     ``app`` is the program's folder or script, ``entry`` where it begins, ``target`` a name, several with commas,
     ``all`` or ``host``; ``out`` names the file to write (one target only). ``given`` are the
     other settings of ``[tool.pypack]``, of the same kinds, and win over it: version, python, runtime, targets,
-    requirements, extras, groups, wheels, venv, include, exclude, sources, profile, mode, pins, floors, console, icon,
-    company, description, copyright, sign, no_binary, no_build. Paths (``requirements``, ``venv``, ``icon``) count from
-    the SConscript's folder, ``#`` is the top.
+    requirements, extras, groups, wheels, venv, no_binary, no_build, include, exclude, exclude_packages, exclude_tests,
+    optimize, sources, profile, mode, pins, floors, console, icon, company, description, copyright, sign. ``report``
+    names a file that tells what is in the bundles, ``sizes`` shows it in short; their nodes stand behind the others.
+    Paths (``requirements``, ``venv``, ``icon``) count from the SConscript's folder, ``#`` is the top.
     """
     try:
         return _bundles(env, name, app, entry, target, out, given)
@@ -96,6 +97,7 @@ def py_bundle(
 def _bundles(
     env: Base, name: str, app: str, entry: str, target: str, out: str, given: dict[str, Any]
 ) -> list[File]:  # fmt: skip
+    report, sizes = given.pop("report", ""), given.pop("sizes", False)
     given = given | {key: str(_path(env, given[key])) for key in ("requirements", "venv", "icon") if given.get(key)}
     found = project.load(_path(env, app) if app else None, entry=entry, name=name, **given)
     table = targets.load()
@@ -106,13 +108,49 @@ def _bundles(
     places = {each.name: _place_of(inner, out or _dist(inner, found.name, each)) for each in chosen}
     if out:
         _keep_foreign(Path(places[chosen[0].name].get_abspath()))
-    found = replace(found, outputs=_outputs(inner, places.values()))
+    written = [_report_place(inner, report)] if report else []
+    found = replace(found, outputs=_outputs(inner, [*places.values(), *written]))
     steps = planning.bundles(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
     nodes = []
     for each, step in zip(chosen, steps, strict=True):
         nodes.append(_node(inner, step, place=places[each.name]))
         inner.Alias(each.name, nodes[-1])
-    return nodes
+    return nodes + _reports(inner, found, list(zip(steps, nodes, strict=True)), report, sizes=sizes)
+
+
+def _reports(
+    env: Base, found: project.Project, made: list[tuple[Step, File]], report: str, *, sizes: bool
+) -> list[File]:  # fmt: skip
+    """Return the node of the report, and what shows it, where they are asked for."""
+    if not report and not sizes:
+        return []
+    each = [graph.report(plan, Path(node.get_abspath())) for step, node in made for plan in graph.plans(step)]
+    node = _node(env, graph.reports(found, each), place=_report_place(env, report) if report else None)
+    if not sizes:
+        return [node]
+    shown = env.Alias(f"sizes of {found.name}", node, SCons.Action.FunctionAction(_show_sizes, {"cmdstr": None}))
+    env.AlwaysBuild(shown)
+    return [node, *shown]
+
+
+def _report_place(env: Base, file: str) -> File:
+    """Return the node of the report; what is there must be one already, or nothing."""
+    from pypack.bundle import report
+
+    place = _place_of(env, file)
+    path = Path(place.get_abspath())
+    if path.exists() and path.stat().st_size and not report.is_one(path):
+        raise InputError(f"{path} is there already, and is no report", do="choose another name, or remove it")
+    return place
+
+
+def _show_sizes(target: object, source: Sequence[File], env: Base) -> None:
+    from pypack.bundle import report
+
+    del target, env
+    for bundle in report.read(Path(source[0].get_abspath())):
+        for line in report.table(bundle):
+            _say(f"  {line}")
 
 
 def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: str = "auto") -> File:

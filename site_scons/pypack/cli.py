@@ -134,6 +134,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
         help="dev packs fast, release (default) packs small",
     )
     add("--no-sources", action="store_true", help="leave .py files out; tracebacks then show no lines")
+    _add_selection(build)
     add("--offline", action="store_true", help="use only what was fetched before")
     add("--upgrade", action="store_true", help="resolve the requirements and choose the runtime anew")
     add("-j", "--jobs", type=int, metavar="N", help="steps at the same time")
@@ -155,6 +156,47 @@ def _add_packages(build: argparse.ArgumentParser) -> None:
     add("--group", action="append", default=[], metavar="NAME", help="dependency group; may be given again")
     add("--wheel", action="append", default=[], metavar="FILE", help="wheel to bring along; may be given again")
     add("--venv", default="", metavar="DIR", help="take the packages of a virtual environment as they are")
+
+
+def _add_selection(build: argparse.ArgumentParser) -> None:
+    group = build.add_argument_group("what goes in", "each may be given again; in the place of what the settings say")
+    add = group.add_argument
+    add(
+        "--include",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files that would be left out, or go with a script",
+    )
+    add("--exclude", action="append", default=[], metavar="GLOB", help="files of the program that stay out")
+    add(
+        "--exclude-packages",
+        action="append",
+        default=[],
+        metavar="NAME[:GLOB]",
+        help="packages, or files of packages, that stay out; stdlib:GLOB for the standard library",
+    )
+    add("--exclude-tests", action="store_true", help="leave the tests of packages and of the standard library out")
+    add(
+        "--optimize",
+        choices=("0", "1", "2"),
+        default="",
+        metavar="N",
+        help="1 drops assert statements, 2 docstrings too",
+    )
+    add("--report", default="", metavar="FILE", help="write there who brought each file, its size, and why")
+    add("--sizes", action="store_true", help="show what takes how much room")
+
+
+def _selection(options: argparse.Namespace) -> dict[str, str]:
+    lists = {key: getattr(options, key) for key in ("include", "exclude", "exclude_packages")}
+    return {
+        **{key: ",".join(_listed(value)) for key, value in lists.items()},
+        "exclude_tests": "yes" if options.exclude_tests else "",
+        "optimize": options.optimize,
+        "report": str(Path(options.report).absolute()) if options.report else "",
+        "sizes": "yes" if options.sizes else "",
+    }
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -224,6 +266,7 @@ def _build(options: argparse.Namespace) -> int:
         "out": str(Path(options.output).absolute()) if options.output else "",
     }  # fmt: skip
     values |= {key: ",".join(value) if isinstance(value, list) else value for key, value in _packages(options).items()}
+    values |= _selection(options)
     words = [f"{key}={value}" for key, value in values.items() if value]
     jobs = [f"-j{options.jobs}"] if options.jobs else []
     from pypack import bridge

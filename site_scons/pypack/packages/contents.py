@@ -38,7 +38,7 @@ def run_contents(context: Context) -> None:
         **facts.gather(image, {**context.params, "sentinels": []}),
         "wheel": image.stem,
         "mismatches": [[each.path, each.why] for each in binaries.mismatches(image, target)],
-        **_read(image),
+        **_read(image, name=image.stem.split("-", 1)[0]),
     }
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))
     context.product.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -50,22 +50,22 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _read(image: Path) -> dict[str, Any]:
+def _read(image: Path, *, name: str) -> dict[str, Any]:
     files: list[list[Any]] = []
     metadata, pth = b"", {}
     for member, stream in read_image(image):
-        folder, name = posixpath.split(member.path)
-        text = stream.read() if stream and _is_text(folder, name) else None
+        folder, file = posixpath.split(member.path)
+        text = stream.read() if stream and _is_text(folder, file) else None
         files.append([member.path, member.kind, member.size, _mark(member, stream, text)])
-        if text is not None and name == "METADATA":
+        if text is not None and file == "METADATA":
             metadata = text
         elif text is not None:
-            pth[name] = _decoded(text).splitlines()
+            pth[file] = _decoded(text).splitlines()
     headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
     return {
         "files": files,
         "pth": pth,
-        "name": str(headers.get("Name", "")),
+        "name": str(headers.get("Name", name)),
         "version": str(headers.get("Version", "")),
         "requires": [str(each) for each in headers.get_all("Requires-Dist", [])],
     }

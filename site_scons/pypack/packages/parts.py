@@ -1,4 +1,4 @@
-"""The steps from the images of wheels to one layer: what each brings and packs to is made by itself, and kept."""
+"""The steps from the images of wheels to one layer: of each its contents and its frames, kept by themselves."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ def contents_step(image: Step, target: Target) -> Step:
     )
 
 
+def contents_steps(
+    images: Callable[[Path], tuple[Step, ...]], target: Target
+) -> Callable[[Path], tuple[Step, ...]]:  # fmt: skip
+    """Return what reads a lock and returns the steps of :func:`contents_step`."""
+    return lambda path: tuple(contents_step(image, target) for image in images(path))
+
+
 def packed_step(image: Step, profile: str) -> Step:
     """Return the step that packs the image of a wheel into frames, a part of a layer."""
     return Step(
@@ -54,7 +61,7 @@ def facts_step(stem: str, locked: Step, images: Callable[[Path], tuple[Step, ...
         run=joining.run_facts,
         inputs=(locked,),
         params={"container": target.container, "arch": target.arch, "libc": target.libc, "target": Hidden(target)},
-        expand=lambda path: tuple(contents_step(image, target) for image in images(path)),
+        expand=contents_steps(images, target),
     )
 
 
