@@ -23,10 +23,9 @@ import SCons.Node.FS
 import SCons.Scanner
 import SCons.Script
 
-from pypack import entries, folders, graph, hosts, planning, project, targets
+from pypack import entries, folders, hosts, planning, project, reporting, targets
 from pypack.errors import InputError, PypackError
-from pypack.images.image import EPOCH
-from pypack.pipeline import Context, Hidden, Settings, Step
+from pypack.pipeline import Context, Hidden, Settings, Step, stamp_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from SCons.Environment import Base
     from SCons.Node.FS import File
 
-_TWENTY_YEARS = 631_152_000  # seconds
 _DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
              "PYPACK_UPGRADE": False}  # fmt: skip
 
@@ -124,8 +122,8 @@ def _reports(
     """Return the node of the report, and what shows it, where they are asked for."""
     if not report and not sizes:
         return []
-    each = [graph.report(plan, Path(node.get_abspath())) for step, node in made for plan in graph.plans(step)]
-    node = _node(env, graph.reports(found, each), place=_report_place(env, report) if report else None)
+    each = [reporting.one(plan, Path(node.get_abspath())) for step, node in made for plan in reporting.plans(step)]
+    node = _node(env, reporting.whole(found, each), place=_report_place(env, report) if report else None)
     if not sizes:
         return [node]
     shown = env.Alias(f"sizes of {found.name}", node, SCons.Action.FunctionAction(_show_sizes, {"cmdstr": None}))
@@ -337,7 +335,7 @@ class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
             extra = tuple(Path(node.get_abspath()) for node in _extra(env, step, inputs[0])) if step.expand else ()
             step.run(Context(product=work, inputs=inputs, extra=extra, params=step.params, settings=_settings(env)))
             if step.cached:
-                _stamp_time(work)
+                stamp_time(work)
             _place(work, final)
             if step.action == "resolve" and env["PYPACK_UPGRADE"]:
                 _renew_cached(env, target[0])
@@ -348,18 +346,6 @@ class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         finally:
             work.unlink(missing_ok=True)
         return None
-
-
-def _stamp_time(product: Path) -> None:
-    """Give a product a time that stands for its content, between 1980 and 2000.
-
-    SCons compares times in whole seconds before it compares contents, and keeps them in its cache: two products that
-    were made, or fetched from the cache, with one time in one place would be taken for the same.
-    """
-    with product.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").digest()
-    seconds = EPOCH + int.from_bytes(digest[:8], "big") % _TWENTY_YEARS
-    os.utime(product, (seconds, seconds))
 
 
 def _renew_cached(env: Base, node: File) -> None:

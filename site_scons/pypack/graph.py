@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
-from pypack.bundle import report as reporting
 from pypack.macho import identity
-from pypack.packages import environment, lock, parts, reasons, selection, tags, wheels
+from pypack.packages import environment, lock, parts, selection, tags, wheels
 from pypack.packages import resolve as resolving
 from pypack.packages.building import steps
 from pypack.pipeline import Hidden, Step
@@ -150,59 +149,6 @@ def join(project: Project, target: Target, parts: list[Step]) -> Step:
         run=writer.run_join,
         inputs=tuple(parts),
         params={"name": project.name, "target": target.name},
-        cached=False,
-    )
-
-
-def plans(step: Step) -> list[Plan]:
-    """Return what a finished bundle was planned as: one, or one for each processor in it."""
-    if "plan" in step.params:
-        return [step.params["plan"].value]
-    return [plan for each in step.inputs if isinstance(each, Step) for plan in plans(each)]
-
-
-def report(plan: Plan, place: Path) -> Step:
-    """Return the step that tells what is in the bundle of ``plan`` and why; ``place`` is the finished file."""
-    project, runtime = plan.project, plan.runtime
-    dependencies = project.dependencies
-    image = compiled_runtime(plan)
-    inputs: tuple[Step | Path, ...] = (place, image)
-    expand = None
-    if dependencies is not None:
-        locked, images = packages(plan)
-        inputs = (locked, place, image, deps(plan)[1])
-        expand = parts.contents_steps(images, plan.target)
-    return Step(
-        product=f"{plan.place}/report.json",
-        action="report",
-        version=1,
-        run=reporting.run_report,
-        inputs=inputs,
-        params={
-            "target": plan.target.name,
-            "stdlib": plan.target.layout.at(runtime.minor).stdlib,
-            "python": f"{runtime.version} ({runtime.provider})",
-            "packages": dependencies is not None,
-            "from": dependencies.described if dependencies else "",
-            "direct": list(reasons.direct(dependencies)) if dependencies else [],
-            "markers": environment.of(plan.target, runtime.version),
-            "files": plan.files,
-            "include": list(project.include),
-            "project": Hidden(project),
-        },
-        expand=expand,
-        cached=False,
-    )
-
-
-def reports(project: Project, parts: list[Step]) -> Step:
-    """Return the step that puts the reports of all bundles into one file."""
-    return Step(
-        product=f"apps/{project.name}/report.json",
-        action="report",
-        version=1,
-        run=reporting.run_reports,
-        inputs=tuple(parts),
         cached=False,
     )
 
