@@ -284,7 +284,8 @@ def _installed(project: Project) -> list[venv.Installed]:
     from pypack.packages import venv
 
     assert project.dependencies is not None  # the caller asks only then
-    return venv.installed(project.dependencies.file, own=project.manifest.name if project.manifest else "")
+    found = venv.installed(project.dependencies.file, own=project.manifest.name if project.manifest else "")
+    return [each for each in found if not selection.is_out(each.name, project.exclude_packages)]
 
 
 def _installed_part(project: Project, build: Path) -> str:
@@ -300,9 +301,10 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
 
     found = _installed(plan.project)
     memory = app.memory(plan.project, plan.build).with_suffix(".venv")
-    by = f"{_by(plan.kit)}{'' if plan.sources else '-nosource'}"
     images = []
     for each in found:
+        rules = plan.rules(each.name)
+        by = f"{_by(plan.kit)}{plan.flavour}{rules.word}"
         digest = each.digest(memory / f"{each.info}.json")
         images.append(
             Step(
@@ -311,7 +313,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
                 version=1,
                 run=venv.run_installed,
                 inputs=(plan.kit,) if plan.kit else (),
-                params={**_compiler(plan), "digest": digest, "installed": Hidden(each)},
+                params={**_compiler(plan), **rules.params, "digest": digest, "installed": Hidden(each)},
             )
         )
     return tuple(images)

@@ -18,7 +18,7 @@ from pypack.errors import InputError
 from pypack.images.image import ImageBuilder
 from pypack.packages import manifests, tags
 from pypack.packages.manifests import normal
-from pypack.packages.wheels import SITE, console_script, record
+from pypack.packages.wheels import SITE, console_script, record, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -128,6 +128,7 @@ def run_installed(context: Context) -> None:
                 builder.add(f"bin/{name}.py", console_script(*point.split(":")))
         rows = [posixpath.relpath(path, SITE) for path in builder.paths()]
         builder.add(f"{SITE}/{each.info}/RECORD", record([*rows, f"{each.info}/RECORD"]))
+        select(builder, context.params)
         if context.inputs:
             bytecode.compile_image(context, builder, context.inputs[0], below=f"{SITE}/")
         builder.write(context.product)
