@@ -8,15 +8,16 @@ import importlib.util
 import json
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pypack import targets
+from pypack import hosts, targets
 from pypack.errors import InputError
 from pypack.images.image import list_image
 from pypack.pipeline import Settings, Step
-from pypack.providers import choose, probe
+from pypack.providers import choose, given_facts, probe
 from pypack.providers.base import Request, Runtime
 
 _SPEC = importlib.util.spec_from_file_location("pbs_shape", Path(__file__).with_name("test_providers_pbs.py"))
@@ -242,6 +243,19 @@ def test_runtime_of_another_version_is_refused(given, tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(shape.pbs_archive())
     with pytest.raises(InputError, match=r"it holds CPython 3\.13\.15, not 3\.12"):
         given(tmp_path / "a.tar.gz", version="3.12")
+
+
+@pytest.mark.parametrize(("static", "loader"), [(False, "lib/ld-musl-x86_64.so.1"), (True, "")])
+def test_a_shared_one_for_musl_gets_its_loader(given, tmp_path, monkeypatch, static, loader):
+    """As PBS's own archive does: otherwise it would start on systems only that have musl."""
+    (tmp_path / "a.tar.gz").write_bytes(shape.pbs_archive())
+    found = given_facts.find(tmp_path / "a.tar.gz", tmp_path / "memo")
+    monkeypatch.setattr(given_facts, "find", lambda *_: replace(found, libc="musl", static=static))
+    monkeypatch.setattr(hosts, "system", lambda: "linux")
+    runtime = given(tmp_path / "a.tar.gz", target=MUSL)
+    assert (runtime.loader, runtime.static, runtime.notes) == (loader, static, ())
+    names = [Path(step.product).name for step in runtime.image.inputs]
+    assert names == (["runtime.archive.tar"] if static else ["runtime.tar", "loader-1.2.5.tar"])
 
 
 def test_address_with_its_hash(given, web, tmp_path):

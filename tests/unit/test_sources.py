@@ -10,7 +10,7 @@ import pytest
 
 from pypack import sources, targets, zig
 from pypack.errors import InputError, StepError
-from pypack.images.image import ImageBuilder, list_image
+from pypack.images.image import ImageBuilder, list_image, read_image
 from pypack.pipeline import Context, Hidden, Settings, Step
 from pypack.sources import graph as graphs
 from pypack.sources import (
@@ -232,11 +232,14 @@ def test_a_loader_joins_any_image(tmp_path):
     image = Step(product="runtime/x/pbs.tar", action="patch", version=1, run=lambda _: None)
     step = loader.joined(image, graph_of(table.load()).loader())
     assert step.product == "runtime/x/pbs.loader.tar"
-    pbs = write_image(tmp_path / "pbs.tar", **{"bin/python3.13": "elf", "lib/libpython3.13.so.1.0": "elf"})
+    another = {"lib/ld-musl-x86_64.so.1": "an older one"}
+    pbs = write_image(tmp_path / "pbs.tar", **{"bin/python3.13": "elf", "lib/libpython3.13.so.1.0": "elf", **another})
     musl = write_image(
         tmp_path / "musl.tar", **{"lib/ld-musl-x86_64.so.1": "elf", "share/licenses/musl/COPYRIGHT": "c"}
     )
     step.run(context(tmp_path / "both.tar", pbs, musl))
+    found = {member.path: stream.read() for member, stream in read_image(tmp_path / "both.tar") if stream}
+    assert found["lib/ld-musl-x86_64.so.1"] == b"elf"
     assert [member.path for member in list_image(tmp_path / "both.tar")] == [
         "bin/python3.13", "lib/ld-musl-x86_64.so.1", "lib/libpython3.13.so.1.0", "share/licenses/musl/COPYRIGHT",
     ]  # fmt: skip

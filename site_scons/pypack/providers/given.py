@@ -60,7 +60,8 @@ class GivenProvider:
         place = f"runtime/{target.name}/{self.name}-{facts.version}-{origin}"
         name = f"{place}/runtime"
         whole = self._whole(f"{name}.archive.tar", facts, pin)
-        image = tree.patch(f"{name}.tar", whole, target, facts.version)
+        patched = tree.patch(f"{name}.tar", whole, target, facts.version)
+        image, loader = tree.with_loader(patched, target, static=facts.static)
         return Runtime(
             provider=self.name,
             version=facts.version,
@@ -68,7 +69,8 @@ class GivenProvider:
             image=image,
             dev=tree.dev(f"{name}.dev.tar", whole, target, facts.version) if facts.headers else None,
             static=facts.static,
-            notes=tree.notes(target, static=facts.static),
+            loader=loader,
+            notes=() if loader else tree.notes(target, static=facts.static),
             pins=(pin,) if pin else (),
             lacks=tree.lacks(),
         )

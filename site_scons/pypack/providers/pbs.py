@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pypack import fetch, hosts, sources
+from pypack import fetch
 from pypack.providers import tree
 from pypack.providers.base import Runtime
 from pypack.providers.pinned import PinnedProvider
@@ -35,10 +35,8 @@ class PbsProvider(PinnedProvider):
         place = f"runtime/{target.name}/{self.name}-{found.version}-{pin.sha256[:8]}"
         name = f"{place}/runtime"
         whole = tree.extract(f"{name}.archive.tar", fetch.step(pin), under="python")
-        image = tree.patch(f"{name}.tar", whole, target, found.version, tkinter=self._tkinter)
-        loader = ""
-        if target.libc == "musl" and hosts.system() == "linux":  # where the loader can be built
-            image, loader = sources.with_loader(image, target), sources.loader_path(target)
+        patched = tree.patch(f"{name}.tar", whole, target, found.version, tkinter=self._tkinter)
+        image, loader = tree.with_loader(patched, target)
         return Runtime(
             provider=self.name,
             version=found.version,

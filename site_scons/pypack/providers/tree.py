@@ -7,6 +7,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from pypack import hosts, sources
 from pypack.errors import ArchiveError
 from pypack.images import archive, image
 from pypack.images import patch as change
@@ -80,6 +81,16 @@ def dev(product: str, whole: Step, target: Target, version: str) -> Step:
     patterns = [pattern.format(**vars(_layout(target, version))) for pattern in _DEV]
     params = {"keep": patterns, "install": INSTALL, "build": list(BUILD)}
     return Step(product=product, action="dev", version=1, run=_dev, inputs=(whole,), params=params)
+
+
+def with_loader(image: Step, target: Target, *, static: bool = False) -> tuple[Step, str]:
+    """Return a runtime image that brings the loader that it needs along, and where in it that is.
+
+    A shared one for musl gets musl's, where this host can build that; any other stays as it is, with ``""``.
+    """
+    if static or target.libc != "musl" or hosts.system() != "linux":
+        return image, ""
+    return sources.with_loader(image, target), sources.loader_path(target)
 
 
 def notes(target: Target, *, static: bool = False) -> tuple[str, ...]:

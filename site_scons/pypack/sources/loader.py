@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pypack import binaries, zig
 from pypack.errors import StepError
-from pypack.images.image import ImageBuilder
+from pypack.images.image import ImageBuilder, read_image
 from pypack.pipeline import Step
 from pypack.sources import workshop
 
@@ -88,7 +88,7 @@ def _exported(file: Path) -> set[str]:
 
 
 def joined(image: Step, loader: Step) -> Step:
-    """Return the step of a runtime ``image`` with the ``loader`` in it."""
+    """Return the step of a runtime ``image`` with the ``loader`` in it, in the place of one that it has already."""
     return Step(
         product=f"{image.product.removesuffix('.tar')}.loader.tar",
         action="join",
@@ -99,7 +99,11 @@ def joined(image: Step, loader: Step) -> Step:
 
 
 def _join(context: Context) -> None:
+    runtime, loader = context.inputs
     with ImageBuilder("runtime", folder=context.product.parent) as builder:
-        for part in context.inputs:
-            builder.add_image(part)
+        builder.add_image(loader)
+        ours = set(builder.paths())
+        for member, stream in read_image(runtime):
+            if member.path not in ours:
+                builder.add_member(member, stream)
         builder.write(context.product)
