@@ -277,7 +277,9 @@ def test_a_cut_bundle_is_one_error(bundle, keep):
 
 def test_inspect_prints_text_and_json(bundle, capsys):
     assert inspect.show(bundle, as_json=False) == 0
-    assert "every hash is right" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "every hash is right" in told
+    assert "signature  none, its format has no place for one" in told
     assert inspect.show(bundle, as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["launch"]["name"] == ["demo"]
     with bundle.open("r+b") as stream:

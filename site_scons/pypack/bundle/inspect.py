@@ -29,7 +29,7 @@ def show(path: Path, *, as_json: bool) -> int:
     for bundle in bundles:
         for line in _lines(bundle):
             _say(line)
-    for line in signed:
+    for line in signed or ["none, its format has no place for one"]:
         _say(f"signature  {line}")
     for fault in faults:
         _say(f"DAMAGED    {fault}")
