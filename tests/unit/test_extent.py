@@ -113,6 +113,8 @@ def test_a_window_counts_from_its_start():
     window.seek(3)
     assert window.read(2) == b"lo"
     assert out.getvalue() == b"stubpayload"
+    out.close()
+    window.close()  # also what Python does when nobody has it any more, and from 3.13 on it tells what goes wrong then
 
 
 @pytest.mark.parametrize("container", ["pe", "macho"])

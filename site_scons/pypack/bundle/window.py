@@ -43,5 +43,6 @@ class Window(io.RawIOBase):
         return self._stream.write(data)
 
     def flush(self) -> None:
-        """Hand over to the system what was written."""
-        self._stream.flush()
+        """Hand over to the system what was written; a stream that was closed first has done so."""
+        if not self._stream.closed:
+            self._stream.flush()
