@@ -10,7 +10,9 @@ import subprocess
 
 import lief
 import pytest
+from macholib.MachO import MachO
 
+from pypack.bundle import verify
 from tests.support import macos, windows_arm
 from tests.support.foreign import TABLE
 from tests.support.launchers import environment, macos_reader
@@ -55,6 +57,41 @@ def test_what_is_unpacked_finds_its_library(launch, hello, tmp_path):
     program = file.at(0)
     assert f"@rpath/{macos.LIBPYTHON}" in [library.name for library in program.libraries]
     assert [path.path for path in program.rpaths] == ["@executable_path/../lib"]
+
+
+def test_two_foreign_parsers_read_the_bundle(hello):
+    """The finished file: segments, load commands and the end as lief and macholib see them."""
+    whole = lief.MachO.parse(os.fspath(hello[0]))
+    assert whole
+    program = whole.at(0)
+    assert lief.MachO.check_layout(program) == (True, "")
+    assert [segment.name for segment in program.segments][-2:] == ["__PYPACK", "__LINKEDIT"]
+    signature = program.code_signature
+    assert signature.data_offset + signature.data_size == hello[0].stat().st_size
+    assert program.build_version.minos == [11, 0, 0]
+    payload = program.get_section("__PYPACK", "__payload")
+    found = verify.read(hello[0])
+    assert (payload.offset, payload.size) == (found.start, found.size)
+    (header,) = MachO(os.fspath(hello[0])).headers
+    assert {name for _, _, name in header.walkRelocatables()} == {"/usr/lib/libSystem.B.dylib"}
+
+
+def test_two_foreign_parsers_find_no_name_of_another_machine(launch, tmp_path):
+    """Every library and module of the runtime layer, as it lies in the cache."""
+    launch(PYPACK_SELF="extract")
+    seen = 0
+    for file in sorted(tmp_path.glob("cache/layers/*/lib/**/*")):
+        if file.is_symlink() or file.suffix not in {".dylib", ".so"}:
+            continue
+        whole = lief.MachO.parse(os.fspath(file))
+        assert whole
+        told = {library.name for number in range(whole.size) for library in whole.at(number).libraries}
+        headers = MachO(os.fspath(file)).headers
+        assert {name for header in headers for _, _, name in header.walkRelocatables()} <= told
+        odd = [name for name in told if not name.startswith(("@rpath/", "@loader_path/", "/usr/lib/", "/System/"))]
+        assert odd == [], file.name
+        seen += 1
+    assert seen > 50
 
 
 def test_the_plan(launch):
