@@ -40,6 +40,17 @@ class AppFile:
 
 
 def files(project: Project) -> list[AppFile]:
+    """Return the files that the app brings besides what its wheel holds, where it is a distribution; else all."""
+    if project.bare:
+        return []
+    if not project.package:
+        return sources(project)
+    scripts = {project.entry.name} if project.entry.kind == "script" else set()
+    named = {inside for inside, _ in _included(project)} | scripts
+    return [each for each in sources(project) if each.inside in named]
+
+
+def sources(project: Project) -> list[AppFile]:
     """Return the files that belong to the app, sorted. Hidden ones, caches, virtual environments and outputs do not.
 
     Nor does what bundles are signed with, by whatever name or link it is found.
@@ -71,17 +82,23 @@ def memory(project: Project, build: Path) -> Path:
 def run_app(context: Context) -> None:
     """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
 
-    Input: the kit (an interpreter of the same minor version); without one nothing is compiled. Params:
+    Inputs: the box with the program's own wheel, where it is a distribution; the kit (an interpreter of the same minor
+    version), without which (``minor`` is ``""``) nothing is compiled. Params:
     ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``, ``optimize``,
     ``metadata`` (text by path).
     """
     project: Project = context.params["project"].value
+    project_wheel = context.inputs[:1] if project.package else ()
+    kit = context.inputs[-1] if context.params["minor"] else None
     with ImageBuilder("app", folder=context.product.parent) as builder:
+        for wheel in project_wheel:
+            _add_wheel(builder, wheel)
         for each in files(project):
-            builder.add_file(f"app/{each.inside}", each.path)
+            if f"app/{each.inside}" not in builder:
+                builder.add_file(f"app/{each.inside}", each.path)
         boot = Path(__file__).with_name("boot")
-        if context.inputs:
-            _compile(context, builder, (boot / "boot.py").read_bytes())
+        if kit:
+            _compile(context, builder, kit, (boot / "boot.py").read_bytes())
         else:
             builder.add("boot.py", (boot / "boot.py").read_bytes())
         builder.add("__main__.py", (boot / "zip_main.py").read_bytes())
@@ -91,9 +108,22 @@ def run_app(context: Context) -> None:
         builder.write(context.product)
 
 
-def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
+def _add_wheel(builder: ImageBuilder, box: Path) -> None:
+    """Add what a wheel of the program itself installs: its modules and metadata, without commands and other data."""
+    from pypack.packages import wheels
+    from pypack.packages.building import boxes
+
+    below = f"{wheels.SITE}/"
+    with boxes.opened(box) as wheel, ImageBuilder(wheel.name, folder=box.parent) as whole:
+        wheels.unpack_wheel(whole, wheel)
+        for path in whole.paths():
+            if path.startswith(below):
+                builder.add(f"app/{path.removeprefix(below)}", whole.read(path))
+
+
+def _compile(context: Context, builder: ImageBuilder, kit: Path, boot: bytes) -> None:
     minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
-    with bytecode.interpreter(context.inputs[0], context.params["python"]) as python:
+    with bytecode.interpreter(kit, context.params["python"]) as python:
         failed = bytecode.add_bytecode(
             builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/"
         )
@@ -108,7 +138,7 @@ def _compile(context: Context, builder: ImageBuilder, boot: bytes) -> None:
 def metadata(project: Project) -> dict[str, str]:
     """Return the files by which ``importlib.metadata`` knows the program itself: as an installer would write them."""
     manifest = project.manifest
-    if manifest is None or not manifest.name or project.bare:
+    if manifest is None or not manifest.name or project.bare or project.package:
         return {}
     lines = [f"Metadata-Version: 2.1\nName: {manifest.name}\nVersion: {project.version}"]
     lines += [f"Summary: {' '.join(manifest.description.split())}"] if manifest.description else []

@@ -24,7 +24,7 @@ def check(project: Project) -> None:
 
     What a package of the dependencies brings cannot be seen yet, and is told by the program's start.
     """
-    files = {each.inside: each.path for each in app.files(project)}
+    files = {each.inside: each.path for each in app.sources(project)}
     entry = project.entry
     if entry.kind == "script":
         if entry.name not in files:

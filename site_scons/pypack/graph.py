@@ -11,7 +11,7 @@ from pypack.bundle import facts, layer, manifest, writer
 from pypack.macho import identity
 from pypack.packages import environment, lock, parts, selection, tags, wheels
 from pypack.packages import resolve as resolving
-from pypack.packages.building import steps
+from pypack.packages.building import folder, native, source, steps
 from pypack.pipeline import Hidden, Step
 from pypack.windows import resources
 
@@ -107,7 +107,7 @@ def _bundle(plan: Plan) -> Step:
         inputs=tuple(inputs),
         params={
             "name": project.name,
-            "version": project.version,
+            "version": "" if project.package and not project.version.strip("0") else project.version,
             "target": target.name,
             "container": target.container,
             "mode": project.mode,
@@ -322,12 +322,15 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
 def app_image(plan: Plan) -> Step:
     """Return the step of the app's own image; targets that share an interpreter to compile with share it."""
     project = plan.project
+    wheel = _own_wheel(plan) if project.package else None
+    place = plan.place if wheel and "zig" in wheel.params else f"apps/{project.name}"  # native: for this target alone
+    inputs = [step for step in (wheel, plan.kit) if step]
     return Step(
-        product=f"apps/{project.name}/app-{_by(plan.kit)}{plan.flavour}.tar",
+        product=f"{place}/app-{_by(plan.kit)}{plan.flavour}.tar",
         action="app",
-        version=3,
+        version=4,
         run=app.run_app,
-        inputs=(plan.kit,) if plan.kit else (),
+        inputs=tuple(inputs),
         params={
             **_compiler(plan),
             "project": Hidden(project),
@@ -336,6 +339,21 @@ def app_image(plan: Plan) -> Step:
             "boot": app.boot_digest(),
         },
     )
+
+
+def _own_wheel(plan: Plan) -> Step:
+    """Return the step that builds the program itself, which is a distribution, to a wheel."""
+    project, memory = plan.project, plan.build / "apps"
+    assert project.manifest is not None  # that it is a distribution is known from it
+    found = folder.read(project.folder, memory)
+    own = source.Source(
+        distribution=project.manifest.name or project.name,
+        version=project.manifest.version,
+        native=native.of_folder(found),
+        digest=found.digest,
+        folder=project.folder,
+    )
+    return steps.box(own, plan.builder, plan.target, plan.runtime)
 
 
 def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) -> Step:

@@ -37,7 +37,7 @@ def modules(project: Project, *, among: Iterable[str] = ()) -> set[str]:
     names = set(among)
     word = re.compile(rb"\b(?:%s)\b" % b"|".join(sorted(re.escape(name.encode()) for name in names))) if names else None
     found, own = set[str](), set[str]()
-    for each in app.files(project):
+    for each in app.sources(project):
         own.add(each.inside.split("/", 1)[0].split(".", 1)[0])
         if each.inside.endswith((".py", ".pyw")):
             found.update(_of_file(each.path, word))

@@ -88,10 +88,10 @@ def plan(project: Project, target: Target, *, files: str, build: Path, settings:
 
 
 def _builder(project: Project, interpreter: tuple[Target, Runtime] | None) -> Builder | None:
-    if interpreter is None or project.dependencies is None:
+    if interpreter is None:
         return None
     target, found = interpreter
-    base = project.dependencies.base
+    base = project.dependencies.base if project.dependencies else project.folder
     return Builder(target=target, runtime=found, folder=base, index=resolve.index_fingerprint(base))
 
 

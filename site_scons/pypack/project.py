@@ -30,14 +30,14 @@ class Project:
     """A program and how it wants to be bundled.
 
     ``root`` is the folder whose content becomes ``app/`` (below ``under``); ``only`` limits it to some paths, and a
-    ``bare`` program brings no files of its own, because it is one of its packages. Relative paths of the settings
-    count from ``folder``. ``manifest`` is what the program says of itself, ``dependencies`` where its packages are
-    named. ``outputs`` are files and folders that builds write: they are never part of the app. ``notes`` is what the
-    person who builds should know. ``console``, ``icon`` (a path), ``company``, ``description`` and ``copyright`` are
-    for Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for
-    nobody (ad hoc). ``no_binary`` are packages that are built from source though there are wheels; with ``no_build``
-    nothing is. ``exclude_packages`` holds what :mod:`pypack.packages.selection` reads, ``optimize`` is Python's level,
-    0 to 2.
+    ``bare`` program brings no files of its own, because it is one of its packages. With ``package`` the program is a
+    distribution, and what its build backend puts into a wheel becomes ``app/``. Relative paths of the settings count
+    from ``folder``. ``manifest`` is what the program says of itself, ``dependencies`` where its packages are named.
+    ``outputs`` are files and folders that builds write: they are never part of the app. ``notes`` is what the person
+    who builds should know. ``console``, ``icon`` (a path), ``company``, ``description`` and ``copyright`` are for
+    Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for nobody
+    (ad hoc). ``no_binary`` are packages that are built from source though there are wheels; with ``no_build`` nothing
+    is. ``exclude_packages`` holds what :mod:`pypack.packages.selection` reads, ``optimize`` is Python's level, 0 to 2.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Project:
     entry: Entry
     under: str = ""
     bare: bool = False
+    package: bool = False
     only: tuple[str, ...] = ()
     manifest: Manifest | None = None
     dependencies: Dependencies | None = None
@@ -112,6 +113,7 @@ def _settle(
 ) -> None:
     """Check settings that hold one of a few words, and add those that follow from what was found."""
     _name(values, found, manifest)
+    values.setdefault("package", manifest is not None and manifest.built and not found.under)
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
     if dependencies and dependencies.kind == "venv":  # what is installed is of its minor version

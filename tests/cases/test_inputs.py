@@ -146,6 +146,22 @@ def test_dependencies_that_the_build_backend_knows(build, tmp_path):
     assert build(folder, "--extra", "x")[0] == ["click", "idna", "iniconfig", "tool"]
 
 
+def test_a_distribution_is_bundled_as_its_wheel(build, checkout, start, tmp_path):
+    text = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+    text += '[project]\nname = "own-tool"\ndynamic = ["version"]\n[project.scripts]\ntool = "own.cli:main"\n'
+    text += '[tool.hatch]\nversion.path = "src/own/__init__.py"\nbuild.targets.wheel.packages = ["src/own"]\n'
+    folder = tree(tmp_path / "app", pyproject__toml=text, rubbish__py="this is no Python")
+    program = "import importlib.resources as r, importlib.metadata as m\n"
+    program += "def main():\n    print(m.version('own-tool'), r.files('own').joinpath('data.txt').read_text())\n"
+    tree(folder / "src/own", cli__py=program, data__txt="data")
+    (folder / "src/own/__init__.py").write_text("__version__ = '7.1'\n")
+    assert build(folder)[0] == ["7.1", "data"]
+    (folder / "src/own/data.txt").write_text("more")
+    assert build(folder)[0] == ["7.1", "more"]
+    told = checkout.pypack("inspect", str(checkout.bundle("tool"))).out
+    assert told.startswith("pypack bundle: own-tool 7.1 ") or "tool 7.1" in told
+
+
 def test_inline_metadata_of_a_script(build, tmp_path):
     folder = tree(tmp_path / "app", tool__py=INLINE + PROGRAM, requirements__txt="rich\n")
     found, told = build(folder / "tool.py")

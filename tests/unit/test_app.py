@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pypack import app, project
+from pypack import app, digests, project
 from pypack.errors import InputError
 
 
@@ -71,7 +71,7 @@ def test_the_memory_is_used_for_unchanged_files_and_survives_damage(place, tmp_p
         os.utime(path, (1_000_000_000, 1_000_000_000))
     found, memory = project.load(place), tmp_path / "memory.json"
     first = app.digest(found, memory)
-    monkeypatch.setattr(app, "_hash", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(digests, "_hash", lambda path: pytest.fail(f"{path} was read again"))
     assert app.digest(found, memory) == first
     monkeypatch.undo()
     memory.write_text("{damaged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 from typing import IO, TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pypack.pipeline import Context
 
+_OWN_METADATA = re.compile(r"app/[^/]+\.dist-info/METADATA")
 _ALIGN = 8
 _CHUNK = 1 << 20
 _END_RECORD = 22
@@ -32,9 +34,9 @@ def run_bundle(context: Context) -> None:
     Params: see :func:`pypack.graph.bundle`.
     """
     stub, app, *rest = context.inputs
+    params = {**context.params, "version": _version(app, context.params["version"])}
     layers = dict(zip(("runtime", "deps"), zip(rest[::2], rest[1::2], strict=True), strict=False))
     facts = {kind: read_facts(pair[1]) for kind, pair in layers.items()}
-    params = context.params
     containers.check_size(params["container"], [stub, app, *(pair[0] for pair in layers.values())], params["target"])
     with (
         context.product.open("w+b") as file,
@@ -46,6 +48,17 @@ def run_bundle(context: Context) -> None:
     context.product.chmod(0o755)
     _verify(context.product)
     context.say(_summary(context, described))
+
+
+def _version(app: Path, told: str) -> str:
+    """Return the program's version: where nobody told one, that of the wheel which its build backend made."""
+    if told:
+        return told
+    for member, stream in read_image(app):
+        if stream is not None and _OWN_METADATA.fullmatch(member.path):
+            found = re.search(rb"(?m)^Version: *(\S+)", stream.read())
+            return found[1].decode("utf-8", "replace") if found else "0"
+    return "0"
 
 
 def identifier(name: str) -> str:

@@ -144,7 +144,6 @@ def wheel(file: Path) -> Manifest:
         requires_python=str(facts.get("Requires-Python", "")),
         scripts=_entry_points(commands(points, "console_scripts"), "console_scripts", faults),
         gui_scripts=_entry_points(commands(points, "gui_scripts"), "gui_scripts", faults),
-        built=True,
     )
     _end(faults, file)
     return found
@@ -196,7 +195,7 @@ def setup(folder: Path, memory: Path | None = None) -> Manifest:
         extras={normal(k): _lines(v, f"extras_require {k}", faults) for k, v in told["extras"].items() if ":" not in k},
         scripts=_entry_points(_pairs(points.get("console_scripts", [])), "console_scripts", faults),
         gui_scripts=_entry_points(_pairs(points.get("gui_scripts", [])), "gui_scripts", faults),
-        built=True,
+        built=file.name != "setup.cfg",  # a setup.cfg alone tells what there is, and no installer builds it
     )
     _end(faults, file)
     return found
