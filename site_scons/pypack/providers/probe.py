@@ -41,6 +41,8 @@ def asked(addresses: tuple[str, ...]) -> bool:
     memory = _memory()
     new = [url for url in addresses if url not in memory.answers and urls.host(url) not in memory.silent]
     replies: queue.SimpleQueue[tuple[str, bool | None]] = queue.SimpleQueue()
+    if new:
+        import requests  # noqa: F401 - that it takes long to load on a busy machine is no silence of an address
     for address in new:
         # Resolving a name cannot be given a limit, so a thread is left behind when the time is over
         threading.Thread(target=_ask, args=(address, replies), daemon=True).start()
