@@ -68,10 +68,14 @@ def test_a_folder_is_known_by_the_files_that_count(tmp_path):
     tree(place / "p.egg-info", PKG="")
     (place / ".git").mkdir()
     (place / ".git" / "HEAD").write_text("x")
+    (place / "again").symlink_to(place)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "d.txt").write_text("d")
+    (place / "linked").symlink_to(tmp_path / "data")
     (place / "venv").mkdir()
     (place / "venv" / "pyvenv.cfg").write_text("")
     found = folder.read(place, tmp_path / "memory")
-    assert [name for name, _ in found.files] == ["pyproject.toml", "src/p/a.py"]
+    assert [name for name, _ in found.files] == ["linked/d.txt", "pyproject.toml", "src/p/a.py"]
     (place / "build" / "x.py").write_text("new")
     assert folder.read(place, tmp_path / "memory").digest == found.digest
     (place / "src" / "p" / "a.py").write_text("2")
@@ -83,7 +87,14 @@ def test_the_metadata_of_local_projects_belongs_to_what_a_lock_is_made_from(tmp_
         tree(tmp_path / name, pyproject_toml="")
     file = tmp_path / "r.txt"
     file.write_text(f"./a\n-e ./b[fast]  # mine\nthe-c @ file://{tmp_path}/c\nclick>=8\n# ./d\n-r other.txt\n./gone\n")
-    assert folder.metadata([file]) == [tmp_path / name / "pyproject.toml" for name in ("a", "b", "c")]
+    assert folder.metadata_of_files([file]) == [tmp_path / name / "pyproject.toml" for name in ("a", "b", "c")]
+
+
+def test_local_paths_of_a_pyproject_count_too(tmp_path):
+    tree(tmp_path / "a", setup_py="")
+    text = '[tool.uv.sources]\na = { path = "a", editable = true }\nb = { workspace = true }\n'
+    tree(tmp_path, pyproject_toml=text)
+    assert folder.metadata(folder.uv_paths(tmp_path / "pyproject.toml"), tmp_path) == [tmp_path / "a" / "setup.py"]
 
 
 def package(**more):
@@ -226,7 +237,7 @@ def test_pure_source_is_one_node_for_all_targets_and_native_source_one_for_each(
         == steps.box(pure, builder, *places[0]).product
     )
     for target, build, found, told in (
-        (TABLE["macos-aarch64"], builder, runtime("mac", dev=dev), "packages are compiled for Linux only"),
+        (TABLE["macos-aarch64"], builder, runtime("mac", dev=dev), "packages are compiled on Linux for Linux only"),
         (GNU, builder, runtime("gnu"), "comes without headers"),
         (GNU, None, runtime("gnu"), r"nothing here can build for Python 3\.13"),
     ):

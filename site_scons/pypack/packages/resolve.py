@@ -64,7 +64,10 @@ def files(dependencies: Dependencies) -> tuple[Path, ...]:
     match dependencies.kind:
         case "requirements":
             own = requirement_files(dependencies.file)
-            own += folder.metadata(own)
+            own += folder.metadata_of_files(own)
+        case "pyproject":
+            local = [*dependencies.asked, *folder.uv_paths(dependencies.file)]
+            own = folder.metadata(local, dependencies.base)
         case "setup" | "backend":
             own = manifests.settings_files(dependencies.base)
         case "pylock" | "uv-lock":

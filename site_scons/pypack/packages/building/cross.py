@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
+from pypack import hosts
 from pypack.errors import StepError
 from pypack.images.image import read_image, unpack
 from pypack.packages.building.backend import OTHER, READ
@@ -23,11 +24,11 @@ MODULE = "_sysconfigdata_pypack"
 
 def refusal(target: Target) -> str:
     """Return why native code cannot be compiled from source for a target, in one clause, or ``""``."""
-    if target.system == "linux":
+    if target.system == hosts.system() == "linux":
         return ""
     return (
-        f"packages are compiled for Linux only, since their build scripts take the system that they run on for the one"
-        f" that they build for; {target.name} takes a wheel"
+        "packages are compiled on Linux for Linux only, since their build scripts take the system that they run on for"
+        f" the one that they build for; for {target.name}, built on {hosts.system()}, it takes a wheel"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,15 +47,28 @@ def read(path: Path, memory: Path | None) -> Folder:
     return Folder(path=path, files=files, digest=digest)
 
 
-def metadata(requirements: Iterable[Path]) -> list[Path]:
-    """Return the files that say what the local projects in requirements files need: a lock is made from them, too."""
-    found: list[Path] = []
-    for file in requirements:
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            place = _local(line.strip(), file.parent)
-            names = ("pyproject.toml", "setup.py", "setup.cfg") if place else ()
-            found += [place / name for name in names if place and (place / name).is_file()]
+def metadata_of_files(requirements: Iterable[Path]) -> list[Path]:
+    """Return what :func:`metadata` does for the lines of requirements files."""
+    texts = {file: file.read_text(encoding="utf-8", errors="replace") for file in requirements}
+    found = [path for file, text in texts.items() for path in metadata(text.splitlines(), file.parent)]
     return list(dict.fromkeys(found))
+
+
+def metadata(requirements: Iterable[str], base: Path) -> list[Path]:
+    """Return the files that say what the local projects among ``requirements`` need: a lock is made from them, too.
+
+    Paths count from ``base``.
+    """
+    places = [place for line in requirements if (place := _local(line.strip(), base))]
+    files = [place / name for place in places for name in ("pyproject.toml", "setup.py", "setup.cfg")]
+    return list(dict.fromkeys(file for file in files if file.is_file()))
+
+
+def uv_paths(pyproject: Path) -> list[str]:
+    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
+    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    rows = table.get("tool", {}).get("uv", {}).get("sources", {})
+    return [str(row["path"]) for row in rows.values() if isinstance(row, dict) and "path" in row]
 
 
 def _local(line: str, base: Path) -> Path | None:
@@ -82,7 +96,7 @@ def run_gather(context: Context) -> None:
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield what a build may look at. Its own leftovers, virtual environments and caches would only change it."""
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not _is_skipped(here / name, top=here == root))
         for name in names:
@@ -95,4 +109,6 @@ def _is_skipped(path: Path, *, top: bool) -> bool:
     name = path.name
     if name in _SKIPPED or name.startswith(".") or name.endswith(".egg-info") or (path / "pyvenv.cfg").exists():
         return True
+    if path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve()):
+        return True  # it leads to a folder that it stands in
     return top and name in _OUTPUTS and not (path / "__init__.py").exists()

@@ -74,8 +74,10 @@ def add_zig(tools: Tools, root: Path, *, target: str, include: str, deps: Path) 
 
 def environment(tools: Tools, root: Path) -> dict[str, str]:
     """Return the variables by which build scripts find the compiler, and zig its caches."""
+    # Windows has no such default; elsewhere nothing of what the caller has on PATH shall count
+    path = os.environ.get("PATH", os.defpath) if hosts.system() == "windows" else os.defpath
     return {
-        "PATH": f"{tools.folder}{os.pathsep}{os.defpath}",
+        "PATH": f"{tools.folder}{os.pathsep}{path}",
         "CC": "cc", "CXX": "c++", "AR": "ar", "RANLIB": "ranlib",
         "LDSHARED": "cc -shared", "LDCXXSHARED": "c++ -shared",
         "ZIG_GLOBAL_CACHE_DIR": str(folders.zig_cache()),
