@@ -68,8 +68,8 @@ def build(place, **more):
     return place.scons("app=prog", "runtime=host", "profile=dev", **more)
 
 
-def steps_run(done) -> list[str]:
-    return [line.split()[0] for line in done.out.splitlines() if " build/" in line and not line.startswith("Retrieved")]
+def made(done, action) -> list[str]:
+    return [line.split()[1] for line in done.out.splitlines() if line.startswith(f"{action} ")]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,8 @@ def test_only_what_changed_is_built_again(place, built, start):
     path = place.path / "prog" / "plain" / "plain" / "__init__.py"
     path.write_text(f'def said():\n    return "{os.urandom(8).hex()}"\n')  # what no cache can hold yet
     done = build(place)
-    assert sorted(steps_run(done)) == ["build", "deps", "facts", "gather", "layer", "resolve", "wheel"]
+    for action in ("gather", "build", "wheel"):
+        assert [name.split("/")[2].split("-")[0] for name in made(done, action)] == ["plain"]
     assert json.loads(start(place.bundle("prog")).out)["plain"] in path.read_text()
 
 

@@ -69,7 +69,7 @@ def refuse(tree: Path, label: str, python: str) -> None:
     wanted = native.requirements(file.read_bytes()) if file.is_file() else set()
     for name in sorted(wanted & _FOREIGN.keys()):
         raise StepError(
-            f"{label} has no wheel that fits, and its source is built by {name}, which takes {_FOREIGN[name]}:"
+            f"{label} has to be built from source, and {name}, which does that, takes {_FOREIGN[name]}:"
             " only what compiles by CC (setuptools) can be built here",
             do=OTHER,
             see=READ,

@@ -56,15 +56,12 @@ def box(source: Source, builder: Builder | None, target: Target, runtime: Runtim
     """
     if builder is None:
         raise StepError(
-            f"{source.label} has no wheel that fits {target.name}, and nothing here can build for Python"
-            f" {runtime.minor}",
+            f"{source.label} has to be built from source, and nothing here can build for Python {runtime.minor}",
             do="run the build with that version of Python, or ask for another --python",
             see=backend.READ,
         )
     if source.native and (why := cross.refusal(target)):
-        raise StepError(
-            f"{source.label} has no wheel that fits {target.name}: {why}", do=backend.OTHER, see=backend.READ
-        )
+        raise StepError(f"{source.label} has to be compiled from source: {why}", do=backend.OTHER, see=backend.READ)
     tree = _tree(source)
     locked = _requires(source, tree, builder)
 
