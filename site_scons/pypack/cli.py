@@ -25,6 +25,7 @@ examples:
   pypack build --entry myapp/ -r requirements.txt --target linux-musl-x86_64
   pypack run examples/greet -- --name Ada       build and start
   pypack run examples/greet --target windows-x86_64 -- --name Ada   the same, by wine
+  pypack lock myapp/                            keep versions, hashes and runtimes in pylock.toml
   pypack inspect dist/linux-musl-x86_64/myapp   what is in a bundle
   pypack targets                                what can be built for
 """
@@ -40,7 +41,18 @@ Icon, console or window, signing and the oldest systems to run on are settings o
 program: [tool.pypack] in its pyproject.toml, see docs/settings.md.
 """
 
+_LOCK_EXAMPLES = """\
+examples:
+  pypack lock myapp/                            for the targets of [tool.pypack], else this machine
+  pypack lock myapp/ --target linux-gnu-x86_64,windows-x86_64 --python 3.13
+  pypack lock tool.py                           a script with inline metadata: pylock.tool.toml
+  pypack lock myapp/ --upgrade-package httpx    renew one package, keep the rest
+  pypack lock myapp/ --upgrade                  renew all, runtimes too
+  pypack lock myapp/ --check                    is what is there still right? writes and asks nothing
 
+Builds find the lock by themselves: they take what stands in it and never ask an index what is
+newest. When the program asks for something else by now, a build ends with an error that says what.
+"""
 _RUN_EXAMPLES = """\
 examples:
   pypack run examples/greet -- --name Ada
@@ -98,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_build(commands.add_parser("build", help="build bundles", epilog=_BUILD_EXAMPLES, formatter_class=raw))
     _add_run(commands.add_parser("run", help="build a bundle and start it", epilog=_RUN_EXAMPLES, formatter_class=raw))
+    _add_lock(commands.add_parser("lock", help="write pylock.toml", epilog=_LOCK_EXAMPLES, formatter_class=raw))
     targets = commands.add_parser("targets", help="list the targets")
     targets.set_defaults(run=_targets, parser=targets)
     inspect = commands.add_parser("inspect", help="show what is in a bundle, and check it")
@@ -112,19 +125,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_build(build: argparse.ArgumentParser) -> None:
     add = build.add_argument
-    add("dir", nargs="?", metavar="DIR", help="folder of the program, or a script (default: this folder)")
-    add(
-        "--entry",
-        default="",
-        metavar="PATH|MODULE[:FUNC]",
-        help="where it begins: a script, a package folder or module:function",
-    )
+    _add_program(build)
     add("-o", "--output", default="", metavar="OUT", help="file to write (default: dist/<target>/<name>)")
     add("--name", default="", help="name of the executable")
-    _add_packages(build)
-    add("--python", default="", metavar="V", help="version of CPython, e.g. 3.13")
-    add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
-    add("--runtime", default="", metavar="R", help="auto, pbs, source, embed, host, or a path or address of a runtime")
     add("--mode", default="", metavar="M", help="onefile")
     add(
         "--profile",
@@ -135,11 +138,39 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     )
     add("--no-sources", action="store_true", help="leave .py files out; tracebacks then show no lines")
     _add_selection(build)
-    add("--offline", action="store_true", help="use only what was fetched before")
     add("--upgrade", action="store_true", help="resolve the requirements and choose the runtime anew")
     add("-j", "--jobs", type=int, metavar="N", help="steps at the same time")
-    add("-v", "--verbose", action="store_true", help="show every command")
     build.set_defaults(run=_build, parser=build)
+
+
+def _add_program(parser: argparse.ArgumentParser) -> None:
+    """Add what names a program, its packages, its targets and its runtime."""
+    add = parser.add_argument
+    add("dir", nargs="?", metavar="DIR", help="folder of the program, or a script (default: this folder)")
+    add(
+        "--entry",
+        default="",
+        metavar="PATH|MODULE[:FUNC]",
+        help="where it begins: a script, a package folder or module:function",
+    )
+    _add_packages(parser)
+    add("--python", default="", metavar="V", help="version of CPython, e.g. 3.13")
+    add("--target", default="", metavar="T", help="targets with commas between them, all or host; see: pypack targets")
+    add("--runtime", default="", metavar="R", help="auto, pbs, source, embed, host, or a path or address of a runtime")
+    add("--offline", action="store_true", help="use only what was fetched before")
+    add("-v", "--verbose", action="store_true", help="show every command")
+
+
+def _add_lock(lock: argparse.ArgumentParser) -> None:
+    add = lock.add_argument
+    _add_program(lock)
+    add("--check", action="store_true", help="only say whether the lock that is there serves")
+    add("--upgrade", action="store_true", help="take the newest packages and choose the runtimes anew")
+    add(
+        "--upgrade-package", action="append", default=[], metavar="NAME",
+        help="take the newest of this package; may be given again",
+    )  # fmt: skip
+    lock.set_defaults(run=_lock, parser=lock)
 
 
 def _add_packages(build: argparse.ArgumentParser) -> None:
@@ -220,6 +251,29 @@ def _run(options: argparse.Namespace) -> int:
         return code
     place = Path(options.output) if options.output else Path("dist") / target.name / f"{found.name}{target.suffix}"
     return runner.start(place, by, options.arguments, say=lambda text: print(text, file=sys.stderr, flush=True))
+
+
+def _lock(options: argparse.Namespace) -> int:
+    from pypack import locking, project, targets
+    from pypack.packages.universal import Upgrade
+    from pypack.pipeline import Settings
+
+    if options.check and (options.upgrade or options.upgrade_package):
+        raise InputError("--check writes nothing", do="leave out --check, or --upgrade")
+    app = Path(options.dir) if options.dir else None
+    found = project.load(
+        app, entry=options.entry, renew=not options.check, python=options.python, runtime=options.runtime,
+        **_packages(options),
+    )  # fmt: skip
+    named = [options.target] if options.target else locking.targets_of(found)
+    settings = Settings(offline=options.offline, verbose=options.verbose)
+    chosen = targets.select(named, targets.load())
+    if options.check:
+        locking.check(found, chosen, settings=settings)
+    else:
+        upgrade = Upgrade(everything=options.upgrade, packages=tuple(_listed(options.upgrade_package)))
+        locking.write(found, chosen, upgrade=upgrade, settings=settings)
+    return 0
 
 
 def _asked_for(options: argparse.Namespace) -> tuple[Project, list[Target]]:

@@ -178,15 +178,16 @@ def _from(address: str, pin: Pin, part: Path, settings: Settings, unreachable: s
 
 
 def _over_http(url: str, pin: Pin, part: Path, settings: Settings) -> None:
+    login = pin.login(url) if pin.login else None
     with progress.meter(pin.file, urls.host(url), settings=settings, folder=folders.downloads()) as report:
-        resumed = web.download(url, part, size=pin.size, report=report)
+        resumed = web.download(url, part, size=pin.size, report=report, login=login)
         try:
             _check(pin, part)
         except web.DownloadError:
             if not resumed:
                 raise
             # what an earlier attempt had left was of another file: once more from the start
-            web.download(url, part, size=pin.size, report=report)
+            web.download(url, part, size=pin.size, report=report, login=login)
             _check(pin, part)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
 from pypack.macho import identity
-from pypack.packages import environment, lock, parts, selection, tags, wheels
+from pypack.packages import environment, indexes, lock, parts, selection, tags, uv_settings, wheels
 from pypack.packages import resolve as resolving
 from pypack.packages.building import folder, native, source, steps
 from pypack.pipeline import Hidden, Step
@@ -205,7 +205,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         "environment": tags.uv_environment(target),
         "python": version,
         "uv": manifest.version("uv"),
-        "index": resolving.index_fingerprint(dependencies.base),
+        "index": uv_settings.fingerprint(dependencies.base),
         "kind": dependencies.kind,
         "extras": list(dependencies.extras),
         "groups": list(dependencies.groups),
@@ -219,7 +219,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
     return Step(
         product=f"{place}/pylock.toml",
         action="resolve",
-        version=3,
+        version=4,
         run=resolving.run_resolve,
         inputs=files,
         params={**settings, "stamp": resolving.stamp(settings, files), **hidden},
@@ -248,7 +248,7 @@ def packages(plan: Plan) -> tuple[Step, Callable[[Path], tuple[Step, ...]]]:
     project, target, runtime = plan.project, plan.target, plan.runtime
     dependencies = project.dependencies
     assert dependencies is not None  # the caller asks only then
-    locked = resolve(project, target, runtime.version, plan.build)
+    locked, login = resolve(project, target, runtime.version, plan.build), indexes.logins(dependencies)
     if dependencies.kind == "venv":
         from pypack.packages import venv
 
@@ -264,7 +264,7 @@ def packages(plan: Plan) -> tuple[Step, Callable[[Path], tuple[Step, ...]]]:
         table = selection.without(table, project.exclude_packages)
         chosen, sources = lock.choose(
             table, target, runtime.minor, static=runtime.static, base=dependencies.base, memory=plan.build / "apps",
-            build=not project.no_build,
+            build=not project.no_build, login=login,
         )  # fmt: skip
         if plan.offline:
             lock.check_offline([*chosen, *sources])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +16,8 @@ from pypack.fetching import urls as addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pypack.fetching.web import Login
 
 USER_FILE = "PYPACK_PINS"
 PROVIDERS = ("pbs", "embed")
@@ -34,7 +36,8 @@ class Pin:
     ``file`` is its name, ``urls`` where it may be fetched, in order (``https:``, ``http:``, ``file:``, a plain
     path, or an address that a resolver of :mod:`pypack.addresses` understands: ``debian:SUITE/PACKAGE``,
     ``pypi:NAME==VERSION``), ``sha256`` is required, ``size`` (bytes) is 0 where it is not known. ``hint`` is a
-    further way out that is told when no address gives the file.
+    further way out that is told when no address gives the file. ``login`` is a function from an address to the
+    ``(name, password)`` for it, or None.
     """
 
     file: str
@@ -43,6 +46,7 @@ class Pin:
     size: int = 0
     version: str = ""
     hint: str = ""
+    login: Login | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
-from pypack.packages import environment, lock, resolve, selection
+from pypack.packages import environment, indexes, lock, locked, selection, uv_settings
 from pypack.packages.building.steps import Builder
 from pypack.pipeline import Context
-from pypack.providers import choose, kits
+from pypack.providers import choose, kept, kits
 from pypack.providers.base import Request
 from pypack.targets import load, raised
 
@@ -31,6 +31,7 @@ def bundles(project: Project, targets: Sequence[Target], *, build: Path, setting
     for note in project.notes:
         settings.say(f"  {note}")
     entry_check.check(project)
+    locked.check(project, [part for each in targets for part in each.of or (each.name,)], upgrade=settings.upgrade)
     files = app.digest(project, app.memory(project, build))
     steps: list[Step] = []
     faults: list[tuple[str, PypackError]] = []
@@ -92,7 +93,13 @@ def _builder(project: Project, interpreter: tuple[Target, Runtime] | None) -> Bu
         return None
     target, found = interpreter
     base = project.dependencies.base if project.dependencies else project.folder
-    return Builder(target=target, runtime=found, folder=base, index=resolve.index_fingerprint(base))
+    return Builder(
+        target=target,
+        runtime=found,
+        folder=base,
+        index=uv_settings.fingerprint(base),
+        login=indexes.logins(project.dependencies) if project.dependencies else None,
+    )
 
 
 def _interpreter(
@@ -124,14 +131,19 @@ def runtime(project: Project, target: Target, *, build: Path, settings: Settings
     if settings.upgrade:
         record.unlink(missing_ok=True)
 
+    pin = locked.runtime(project.dependencies, target.name)
+
     def chosen(*, native: bool) -> Runtime:
+        request = Request(target=target, version=project.python, native=native)
+        own = list(project.pins)
+        if pin and project.dependencies:
+            where = str(project.dependencies.file)
+            return kept.runtime(
+                request, project.runtime, pin, where=where, settings=settings, record=record, user_pins=own,
+                base=project.folder,
+            )  # fmt: skip
         return choose.choose(
-            Request(target=target, version=project.python, native=native),
-            project.runtime,
-            settings=settings,
-            record=record,
-            user_pins=list(project.pins),
-            base=project.folder,
+            request, project.runtime, settings=settings, record=record, user_pins=own, base=project.folder
         )
 
     found = chosen(native=False)

@@ -76,12 +76,15 @@ class Project:
     notes: tuple[str, ...] = ()
 
 
-def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project:  # noqa: ANN401 - any setting
+def load(
+    app: Path | None = None, *, entry: str = "", renew: bool = False,
+    **given: Any,  # noqa: ANN401 - any setting
+) -> Project:  # fmt: skip
     """Read a program's settings and find its entry point and its packages.
 
     ``app`` is its folder (or a single script); ``entry`` names a script, a package folder, a ``module``, a
-    ``module:function`` or a command of ``[project.scripts]``. ``given`` holds settings that win over the file's
-    ``[tool.pypack]``; empty ones do not count.
+    ``module:function`` or a command of ``[project.scripts]``. ``renew``: its lock is to be made anew, so that it is no
+    input. ``given`` holds settings that win over the file's ``[tool.pypack]``; empty ones do not count.
     """
     folder, entry = entries.place(app, entry)
     wheel = folder if folder.suffix == ".whl" else None
@@ -96,7 +99,7 @@ def load(app: Path | None = None, *, entry: str = "", **given: Any) -> Project: 
     values.pop("entry", None)
     if wheel:
         folder, values["wheels"] = wheel.parent, (str(wheel), *values.get("wheels", ()))
-    dependencies, notes = _dependencies(folder, values, manifest, found, alone=alone)
+    dependencies, notes = _dependencies(folder, values, manifest, found, alone=alone, renew=renew)
     _settle(values, folder, found, manifest, dependencies)
     return Project(
         folder=folder, notes=notes, manifest=manifest, entry=found.entry, root=found.root, under=found.under,
@@ -158,7 +161,7 @@ def _manifest(folder: Path) -> Manifest | None:
 
 
 def _dependencies(
-    folder: Path, values: dict[str, Any], manifest: Manifest | None, found: entries.Found, *, alone: bool
+    folder: Path, values: dict[str, Any], manifest: Manifest | None, found: entries.Found, *, alone: bool, renew: bool
 ) -> tuple[Dependencies | None, tuple[str, ...]]:
     """Take out of ``values`` what names packages, and return what it means."""
     named, venv = values.pop("requirements", None), values.pop("venv", None)
@@ -173,6 +176,7 @@ def _dependencies(
         groups=values.pop("groups", ()),
         venv=folder / venv if venv else None,
         wheels=_wheels(folder, values.pop("wheels", ())),
+        renew=renew,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from threading import Thread
 
 import pytest
+from tests.support.index import Index
 
 _LOCAL = {"127.0.0.1", "localhost", "::1", None, ""}
 _COMPILERS = {"zig", "cc", "gcc", "g++", "c++", "clang", "clang++", "make", "cmake", "tcc", "ld", "as"}
@@ -66,6 +67,22 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PYPACK_CACHE_DIR", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Let uv look at the interpreter once for all tests."""
+    return tmp_path_factory.mktemp("uv")
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch, uv_cache: Path):
+    """A package index on this machine, which uv is set up for."""
+    served = Index()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+    monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
+    yield served
+    served.close()
 
 
 class WebServer:

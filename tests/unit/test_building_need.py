@@ -11,7 +11,7 @@ import tomllib
 import pytest
 
 from pypack.errors import FetchError, StepError
-from pypack.packages import resolve
+from pypack.packages import asking
 from pypack.packages.building import need
 from pypack.pipeline import Settings
 
@@ -111,4 +111,4 @@ def test_an_sdist_that_is_not_the_one_of_the_lock_is_refused(tmp_path):
 
 
 def test_what_uv_says_is_told_without_secrets():
-    assert resolve.without_secrets("from https://ada:pw@x.test/simple") == "from https://x.test/simple"
+    assert asking.without_secrets("from https://ada:pw@x.test/simple") == "from https://x.test/simple"

@@ -13,7 +13,7 @@ import pytest
 from pypack import targets
 from pypack.errors import ArchiveError, FetchError, InputError, StepError
 from pypack.images.image import ImageBuilder
-from pypack.packages import lock, resolve, tags, wheels
+from pypack.packages import lock, requirements, resolve, tags, uv_settings, wheels
 from pypack.pipeline import Context, Hidden, Settings
 
 TABLE = targets.load()
@@ -101,23 +101,23 @@ def test_requirement_files_follow_includes_once(tmp_path):
     (tmp_path / "b.txt").write_text("-r a.txt\n")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/c.txt").write_text("")
-    found = resolve.requirement_files(tmp_path / "a.txt")
+    found = requirements.files(tmp_path / "a.txt")
     assert sorted(path.name for path in found) == ["a.txt", "b.txt", "c.txt"]
     (tmp_path / "sub/c.txt").unlink()
     with pytest.raises(InputError, match=r"c\.txt does not exist"):
-        resolve.requirement_files(tmp_path / "a.txt")
+        requirements.files(tmp_path / "a.txt")
     with pytest.raises(InputError, match="is a folder"):
-        resolve.requirement_files(tmp_path)
+        requirements.files(tmp_path)
 
 
 def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch, tmp_path):
-    seen = [resolve.index_fingerprint(tmp_path)]
+    seen = [uv_settings.fingerprint(tmp_path)]
     monkeypatch.setenv("UV_INDEX_URL", "https://user:secret@x.test/simple")
-    seen.append(resolve.index_fingerprint(tmp_path))
+    seen.append(uv_settings.fingerprint(tmp_path))
     (tmp_path / "pyproject.toml").write_text('[tool.uv]\nconstraint-dependencies = ["idna<3.5"]\n')
-    seen.append(resolve.index_fingerprint(tmp_path / "sub"))
+    seen.append(uv_settings.fingerprint(tmp_path / "sub"))
     (tmp_path / "uv.toml").write_text("offline = false\n")
-    seen.append(resolve.index_fingerprint(tmp_path))
+    seen.append(uv_settings.fingerprint(tmp_path))
     assert len(set(seen)) == 4
     assert not any("secret" in each for each in seen)
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from pypack.fetching import urls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import requests
+    import requests.auth
 
     from pypack.fetching.progress import Report
+
+    Login = Callable[[str], tuple[str, str] | None]
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 UNREACHABLE_WAITS: Sequence[float] = (0.3, 1.0)
@@ -40,16 +43,17 @@ class DownloadError(Exception):
         self.reason, self.waits, self.unreachable, self.after = reason, waits, unreachable, after
 
 
-def download(url: str, part: Path, *, size: int = 0, report: Report) -> bool:
+def download(url: str, part: Path, *, size: int = 0, report: Report, login: tuple[str, str] | None = None) -> bool:
     """Fetch ``url`` into ``part``, going on where an earlier attempt ended; say whether it was resumed.
 
-    ``size`` (bytes) is what the file must have, 0 where that is not known. Raises :class:`DownloadError` when the
-    last attempt has failed; what has come by then stays in ``part``.
+    ``size`` (bytes) is what the file must have, 0 where that is not known. ``login`` is a name and a password, which
+    go to the host of ``url`` alone; without them ~/.netrc counts. Raises :class:`DownloadError` when the last attempt
+    has failed; what has come by then stays in ``part``.
     """
     attempt, most, resumed = 0, _length(part), _length(part) > 0
     while True:
         try:
-            _attempt(url, part, size, report)
+            _attempt(url, part, size, report, login)
             return resumed
         except DownloadError as fault:
             here = _length(part)
@@ -79,7 +83,7 @@ def answers(url: str, *, seconds: float) -> bool | None:
     return False
 
 
-def _attempt(url: str, part: Path, size: int, report: Report) -> None:
+def _attempt(url: str, part: Path, size: int, report: Report, login: tuple[str, str] | None) -> None:
     import requests
     import urllib3.exceptions
 
@@ -93,12 +97,21 @@ def _attempt(url: str, part: Path, size: int, report: Report) -> None:
     try:
         with (
             _session() as session,
-            session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response,
+            session.get(
+                url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), auth=_basic(login)
+            ) as response,
         ):
             start = _begin(response, part, start)
             _receive(response, part, start, size, report)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as e:
         raise fault_of(e) from e
+
+
+def _basic(login: tuple[str, str] | None) -> requests.auth.AuthBase | None:
+    """Return what sends a login, as UTF-8: the HTTP library would take text for Latin-1."""
+    import requests.auth
+
+    return requests.auth.HTTPBasicAuth(login[0].encode(), login[1].encode()) if login else None
 
 
 def _session() -> requests.Session:

@@ -24,7 +24,8 @@ class Dependencies:
     ``file`` is what was found or given: relative paths in it count from its folder (``base``). ``extras`` and
     ``groups`` are what was chosen of a pyproject.toml, a setup.py or a lock. ``manifest`` is what the program itself
     asks for, as far as it can be read without a build: a lock is held against it. ``wheels`` are wheels that were
-    given as files; those and what they need come in besides.
+    given as files; those and what they need come in besides. ``origin`` is what would count without a pylock.toml
+    that was found: a lock of our making is held against it. ``lock`` is where that stands, or would stand.
     """
 
     kind: Kind
@@ -33,6 +34,8 @@ class Dependencies:
     groups: tuple[str, ...] = ()
     manifest: Manifest | None = None
     wheels: tuple[Path, ...] = ()
+    origin: Dependencies | None = None
+    lock: Path | None = None
 
     @property
     def base(self) -> Path:
@@ -75,12 +78,13 @@ def find(
     groups: tuple[str, ...] = (),
     venv: Path | None = None,
     wheels: tuple[Path, ...] = (),
+    renew: bool = False,
 ) -> tuple[Dependencies | None, tuple[str, ...]]:
     """Return the input that counts, and what the person who builds should know of it.
 
     ``named`` is a file that was given; ``manifest`` what pyproject.toml (or setup.py) of the folder says; ``script``
     the entry point where it is a script; ``alone``: the script stands by itself, what lies beside it is not of its
-    making.
+    making. ``renew``: the lock is to be made anew, so that it is no input.
     """
     if venv and (named or wheels or extras or groups):
         raise InputError("venv is all that there is: no requirements, wheels, extras or groups besides", see=_READ)
@@ -89,12 +93,17 @@ def find(
     found = _given(named, manifest) if named else _automatic(folder, manifest, script, alone=alone)
     if found is None and wheels:
         found = Dependencies(kind="wheels", file=folder)
+    if found is None and not alone and not renew and (folder / "pylock.toml").is_file():
+        found = Dependencies(kind="pylock", file=folder / "pylock.toml", manifest=manifest)
     if found is None:
         if extras or groups:
             raise InputError("extras and groups are of a pyproject.toml, and there is none", see=_READ)
         return None, ()
     _check_chosen(found, extras, groups)
-    found = replace(found, extras=extras, groups=groups, wheels=wheels)
+    place = _lock_place(folder, found, script if alone else None)
+    found = replace(found, extras=extras, groups=groups, wheels=wheels, lock=place)
+    if not renew:
+        found = _by_lock(found, place, named=named)
     left = "" if named else _passed_over(folder, found, manifest)
     return found, (f"packages are named by {found.described}{left}",)
 
@@ -128,6 +137,45 @@ def _by_backend(manifest: Manifest) -> Kind:
     return "backend" if "dependencies" in manifest.dynamic else "pyproject"
 
 
+def _lock_place(folder: Path, dependencies: Dependencies, alone: Path | None) -> Path:
+    """Return where the lock of a program stands: a script that is ``alone`` or has inline metadata has its own."""
+    script = dependencies.file if dependencies.kind == "script" else alone
+    return script.with_name(f"pylock.{script.stem.replace('.', '-')}.toml") if script else folder / "pylock.toml"
+
+
+def _by_lock(found: Dependencies, place: Path, *, named: Path | None) -> Dependencies:
+    """Return the lock at ``place`` where it counts, with what it is held against: else ``found``.
+
+    Where a file was named, only a lock counts that was made from that very file.
+    """
+    from pypack.packages import locked
+
+    place = found.file if found.kind == "pylock" else place
+    if not place.is_file():
+        return found
+    made = locked.read(place)
+    if found.kind == "pylock":
+        return replace(found, origin=_source(found, place.parent / made.asked.file)) if made and named else found
+    if named and (made is None or made.asked.file != locked.asked(found, place.parent).file):
+        return found
+    if made is None and found.kind == "uv-lock":
+        raise InputError(
+            f"there are two locks: {place} and {found.file.name}",
+            do=f'name the one that counts (requirements = "{found.file.name}"), or remove the other',
+            see=_READ,
+        )
+    origin = _source(found, place.parent / made.asked.file) if made and found.kind == "uv-lock" else found
+    wheels = () if made else found.wheels  # a lock of our making names them
+    return replace(found, kind="pylock", file=place, wheels=wheels, origin=origin)
+
+
+def _source(found: Dependencies, file: Path) -> Dependencies:
+    """Return the input that a lock says it was made from; a lock that was named by itself needs none."""
+    if not file.is_file():
+        return found
+    return replace(_given(file, found.manifest), extras=found.extras, groups=found.groups)
+
+
 def _automatic(folder: Path, manifest: Manifest | None, script: Path | None, *, alone: bool) -> Dependencies | None:
     inline = manifests.script(script) if script and script.is_file() else None
     if inline and script:
@@ -136,9 +184,9 @@ def _automatic(folder: Path, manifest: Manifest | None, script: Path | None, *, 
 
 
 def _in_folder(folder: Path, manifest: Manifest | None) -> Dependencies | None:
-    for name, kind in _LOCKS.items():
-        if (folder / name).is_file():
-            return Dependencies(kind=kind, file=folder / name, manifest=manifest)
+    """Return what names packages in a folder, a pylock.toml aside."""
+    if (folder / "uv.lock").is_file():
+        return Dependencies(kind="uv-lock", file=folder / "uv.lock", manifest=manifest)
     if manifest and manifest.file.name == "pyproject.toml" and manifest.states_dependencies:
         return Dependencies(kind=_by_backend(manifest), file=manifest.file, manifest=manifest)
     if (folder / "requirements.txt").is_file():
@@ -148,13 +196,11 @@ def _in_folder(folder: Path, manifest: Manifest | None) -> Dependencies | None:
     return None
 
 
-_LOCKS: dict[str, Kind] = {"pylock.toml": "pylock", "uv.lock": "uv-lock"}
-
-
 def _passed_over(folder: Path, found: Dependencies, manifest: Manifest | None) -> str:
     """Say which other files name packages too and are not read; a lock is made from its manifest."""
-    names = (*_LOCKS, "requirements.txt")
-    others = [name for name in names if (folder / name).is_file() and folder / name != found.file]
+    names = ("pylock.toml", "uv.lock", "requirements.txt")
+    read = {found.file, found.origin.file} if found.origin else {found.file}
+    others = [name for name in names if (folder / name).is_file() and folder / name not in read]
     if found.kind in {"script", "requirements"} and manifest and manifest.dependencies:
         others.append(manifest.file.name)
     return f"; {', '.join(others)} beside it is not read" if others else ""

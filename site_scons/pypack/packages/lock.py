@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pypack.packages.building import source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pypack.fetching.web import Login
     from pypack.packages.building.source import Source
     from pypack.pins import Pin
     from pypack.targets import Target
@@ -75,11 +76,13 @@ def choose(
     base: Path | None = None,
     memory: Path | None = None,
     build: bool = True,
+    login: Login | None = None,
 ) -> tuple[list[Wheel], list[Source]]:
     """Return the best wheel of each package in the lock, and what has to be built for want of one.
 
     Every package that has neither is named, with what exists. Plain paths in the lock count from ``base``, ``memory``
     is as for :func:`pypack.packages.building.source.of_package`; without ``build`` there must be wheels.
+    ``login`` is what the files are fetched with.
     """
     accepted = tags.supported(target, minor, pure=static)
     base = base or Path.cwd()
@@ -90,14 +93,14 @@ def choose(
         offers = {source.file_name(row): row for row in _wheel_rows(package)}
         name = tags.best(offers, accepted)
         if name is not None:
-            pin = source.pin_of(package, offers[name], base)
+            pin = replace(source.pin_of(package, offers[name], base), login=login)
             chosen.append(Wheel(distribution=str(package["name"]), version=pin.version, pin=pin))
             continue
         found = source.of_package(package, base, memory)
         if build and found and not (static and found.native):
-            sources.append(found)
+            sources.append(replace(found, pin=replace(found.pin, login=login)) if found.pin else found)
         else:
-            faults.append(_refusal(package, list(offers), static=static, source=bool(found), build=build))
+            faults.append(_refusal(package, target, static=static, source=bool(found), build=build))
     if faults:
         raise _no_wheel(faults, target, static=static)
     return chosen, sources
@@ -119,13 +122,33 @@ def needs_native(
     """
     accepted = tags.supported(target, minor, pure=True)
     for package in lock.get("packages", []):
-        names = [source.file_name(row) for row in _wheel_rows(package)]
+        names = _names(package)
         if tags.best(names, accepted) is not None:
             continue
         found = source.of_package(package, base or Path.cwd(), memory)
         if names or (found and found.native):
             return True
     return False
+
+
+def lacking(lock: Mapping[str, Any], target: Target, minor: str) -> list[Mapping[str, Any]]:
+    """Return the packages of a lock that have neither a wheel for a target, be it pure or native, nor a source."""
+    accepted = tags.supported(target, minor, pure=False)
+    return [
+        package
+        for package in lock.get("packages", [])
+        if tags.best(_names(package), accepted) is None and not source.is_in(package)
+    ]
+
+
+def refusal(package: Mapping[str, Any], target: Target) -> str:
+    """Say of a package in a lock that no wheel of it fits a target, and which there are."""
+    return _refusal(package, target, static=False)
+
+
+def _names(package: Mapping[str, Any]) -> list[str]:
+    """Return the file names of a package's wheels."""
+    return [source.file_name(row) for row in _wheel_rows(package)]
 
 
 def _no_wheel(faults: list[str], target: Target, *, static: bool) -> StepError:
@@ -147,12 +170,19 @@ def _wheel_rows(package: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _refusal(package: Mapping[str, Any], names: list[str], *, static: bool, source: bool, build: bool) -> str:
+def _refusal(
+    package: Mapping[str, Any], target: Target, *, static: bool, source: bool = False, build: bool = True
+) -> str:
+    names = _names(package)
     label = f"{package.get('name', '?')} {package.get('version', '')}".strip()
     if source and not build:
         return f"{label}: there is no wheel of it, and nothing may be built here"
     if not names:
         return f"{label}: there is {'native source only' if source else 'no wheel of it'}"
+    fitting = [name for name in names if tags.platform_fits(name, target)]
+    if fitting and not static:
+        versions = ", ".join(tags.python_words(fitting))
+        return f"{label}: wheels for {target.name} exist for another Python only ({versions})"
     return (
         f"{label}: {'native wheels only' if static else 'wheels exist for'} ({', '.join(tags.platform_words(names))})"
     )

@@ -166,7 +166,8 @@ def script_block(file: Path) -> str:
 
 def settings_files(folder: Path) -> list[Path]:
     """Return the files at the top of a program's folder that can decide what it says of itself."""
-    return sorted({path for pattern in _SETTINGS for path in folder.glob(pattern) if path.is_file()})
+    found = {path for pattern in _SETTINGS for path in folder.glob(pattern) if path.is_file()}
+    return sorted(path for path in found if not path.name.startswith("pylock."))  # a lock follows from the others
 
 
 def setup(folder: Path, memory: Path | None = None) -> Manifest:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from pypack.packages import requirements
 from pypack.packages.manifests import normal
-from pypack.packages.resolve import requirement_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ def direct(dependencies: Dependencies) -> tuple[str, ...]:
     """Return the requirements that a program states itself, as far as they can be read; markers may stand in them."""
     found = list(dependencies.asked)
     if dependencies.kind == "requirements":
-        lines = (line for file in requirement_files(dependencies.file) for line in _lines(file))
+        lines = (line for file in requirements.files(dependencies.file) for line in _lines(file))
         found += [named for line in lines if (named := _requirement(line))]
     return (*found, *(wheel.name.split("-", 1)[0] for wheel in dependencies.wheels))
 

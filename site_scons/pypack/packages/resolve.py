@@ -2,68 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.errors import InputError, PypackError, StepError
-from pypack.packages import cover, lock, manifests
-from pypack.packages.building import backend, folder, need
+from pypack.packages import asking, cover, indexes, lock, manifests, requirements
+from pypack.packages.asking import Asking, without_secrets
+from pypack.packages.building import folder, need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from pypack.packages.inputs import Dependencies
     from pypack.pipeline import Context
-
-_NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(.+?)\s*(?:#.*)?$")
-_READ = "docs/dependencies.md"
-_USER_INFO = re.compile(
-    r"(?<=[\w+])://[^/@\s\"']+@"
-)  # names and passwords stay out of locks, which are cached and shared
-_UV_VARIABLES = (
-    "UV_INDEX", "UV_DEFAULT_", "UV_FIND_LINKS", "UV_EXTRA_INDEX", "UV_EXCLUDE_NEWER", "UV_PRERELEASE",
-    "UV_RESOLUTION", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE", "UV_NO_INDEX",
-)  # fmt: skip
-
-
-def requirement_files(path: Path) -> list[Path]:
-    """Return a requirements file and every file that it includes by ``-r`` or ``-c``, each once."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", do="name a requirements file")
-    found: list[Path] = []
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        if file in found:
-            continue
-        if not file.is_file():
-            raise InputError(
-                f"requirements file {file} does not exist",
-                do=f"it is included by {found[-1]}" if found else "check the path after -r / requirements=",
-            )
-        found.append(file)
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            nested = _NESTED.match(line)
-            if nested and "://" not in nested[1]:
-                waiting.append(Path(os.path.normpath(file.parent / nested[1].strip("\"'"))))
-    return found
 
 
 def files(dependencies: Dependencies) -> tuple[Path, ...]:
     """Return the files whose whole content decides; of a pyproject.toml or a script only a part does (:func:`part`)."""
     match dependencies.kind:
         case "requirements":
-            own = requirement_files(dependencies.file)
+            own = requirements.files(dependencies.file)
             own += folder.metadata_of_files(own)
         case "pyproject":
             local = [*dependencies.asked, *folder.uv_paths(dependencies.file)]
@@ -95,33 +56,6 @@ def stamp(settings: Mapping[str, Any], watched: Iterable[Path]) -> str:
     return whole.hexdigest()
 
 
-def index_fingerprint(folder: Path) -> str:
-    """Return a hash over the settings that tell uv where packages come from; the settings stay secret.
-
-    They are ``UV_*`` variables, ``uv.toml`` files, and ``[tool.uv]`` of the ``pyproject.toml`` files above ``folder``.
-    """
-    relevant = sorted((key, value) for key, value in os.environ.items() if key.startswith(_UV_VARIABLES))
-    relevant += [("file", text) for text in _uv_settings(folder)]
-    return hashlib.sha256(repr(relevant).encode()).hexdigest() if relevant else ""
-
-
-def _uv_settings(folder: Path) -> Iterator[str]:
-    """Yield the settings files that uv reads when it runs in ``folder`` (uv's documentation, "Configuration files")."""
-    import platformdirs
-
-    for place in (folder.absolute(), *folder.absolute().parents):
-        if (place / "uv.toml").is_file():
-            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
-        elif (place / "pyproject.toml").is_file():
-            with contextlib.suppress(tomllib.TOMLDecodeError, UnicodeDecodeError):
-                table = tomllib.loads((place / "pyproject.toml").read_text(encoding="utf-8"))
-                if "uv" in table.get("tool", {}):
-                    yield repr(table["tool"]["uv"])
-    for place in (platformdirs.user_config_path("uv"), Path("/etc/uv")):
-        if (place / "uv.toml").is_file():
-            yield (place / "uv.toml").read_text(encoding="utf-8", errors="replace")
-
-
 def run_resolve(context: Context) -> None:
     """Step: the lock of a program's packages for one target and version.
 
@@ -138,13 +72,8 @@ def run_resolve(context: Context) -> None:
     if dependencies.kind in {"pylock", "uv-lock"}:
         target, python = context.params["target"], context.params["python"]
         cover.check(tomllib.loads(text), dependencies, target=target.value, python=python)
-    text = need.describe(text, dependencies.base, context.settings)
+    text = need.describe(text, dependencies.base, context.settings, indexes.logins(dependencies))
     context.product.write_text(f"{lock.STAMP}{context.params['stamp']}\n{text}", encoding="utf-8", newline="\n")
-
-
-def without_secrets(text: str) -> str:
-    """Return what uv said without names and passwords in addresses."""
-    return _USER_INFO.sub("://", text)
 
 
 def _taken(context: Context, dependencies: Dependencies) -> str:
@@ -164,107 +93,26 @@ def _listed(context: Context, dependencies: Dependencies) -> str:
 def _exported(context: Context, dependencies: Dependencies) -> str:
     """Let uv write its own lock in the standard form; it needs no interpreter and no index for that."""
     words = ["export", "--frozen", "--no-emit-project", "--format", "pylock.toml", "--no-header", "--no-default-groups"]
-    return _uv(context, [*words, *_chosen(dependencies)], dependencies, f"{dependencies.file} cannot be read")
+    words += asking.chosen(dependencies)
+    return asking.ask(words, dependencies, f"{dependencies.file} cannot be read", Asking(settings=context.settings))
 
 
 def _compiled(context: Context, dependencies: Dependencies) -> str:
-    return _resolved(context, dependencies, [_wheel_line(path) for path in dependencies.wheels])
-
-
-def _by_backend(context: Context, dependencies: Dependencies) -> str:
-    """Let the program's build backend make a wheel, whose metadata tells what the program needs."""
-    assert dependencies.manifest is not None  # that it has a backend is known from it
-    name = dependencies.manifest.name
-    with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
-        words = ["build", "--wheel", "--out-dir", folder, "--python", sys.executable]
-        _uv(context, words, dependencies, f"{dependencies.file} cannot be built by its backend")
-        (wheel,) = Path(folder).glob("*.whl")
-        extras = f"[{','.join(dependencies.extras)}]" if dependencies.extras else ""
-        lines = [_wheel_line(wheel, extras), *(_wheel_line(path) for path in dependencies.wheels)]
-        for group in dependencies.groups:
-            lines += dependencies.manifest.groups[manifests.normal(group)]
-        return _resolved(context, dependencies, lines, "--no-emit-package", name)
-
-
-def _resolved(context: Context, dependencies: Dependencies, lines: list[str], *more: str) -> str:
-    """Resolve what a file and ``lines`` ask for, for one target."""
-    kind, python, target = dependencies.kind, context.params["python"], context.params["target"].value
-    own = [] if kind in {"setup", "backend", "wheels"} else [dependencies.file.name]
-    lines = [*(dependencies.asked if kind == "setup" else ()), *lines]
-    words = [
-        "pip", "compile", *own, *(["-"] if lines or not own else []), "--format", "pylock.toml", "--no-header",
-        "--no-annotate", "--python", sys.executable, "--python-version", python,
-        "--python-platform", context.params["platform"], *(_chosen(dependencies) if kind == "pyproject" else ()), *more,
-    ]  # fmt: skip
-    what = f"{dependencies.file} cannot be resolved for {target.name}, Python {python}"
-    return need.prefer_wheels(
-        lambda more: _uv(context, [*words, *more], dependencies, what, lines),
-        forced=context.params["no_binary"],
-        build=context.params["build"],
-    )
-
-
-def _chosen(dependencies: Dependencies) -> list[str]:
-    extras = [word for name in dependencies.extras for word in ("--extra", name)]
-    return extras + [word for name in dependencies.groups for word in ("--group", name)]
+    params = context.params
+    return asking.compiled(
+        dependencies,
+        f"cannot be resolved for {params['target'].value.name}, Python {params['python']}",
+        ("--python-platform", params["platform"], "--python-version", params["python"]),
+        Asking(
+            settings=context.settings, environment=params["environment"], no_binary=tuple(params["no_binary"]),
+            build=params["build"],
+        ),
+    )  # fmt: skip
 
 
 _WAYS: dict[str, Callable[[Context, Dependencies], str]] = {
     "pylock": _taken,
     "uv-lock": _exported,
     "venv": _listed,
-    "backend": _by_backend,
-    **dict.fromkeys(("requirements", "pyproject", "setup", "script", "wheels"), _compiled),
+    **dict.fromkeys(("requirements", "pyproject", "backend", "setup", "script", "wheels"), _compiled),
 }
-
-
-def _uv(context: Context, words: list[str], dependencies: Dependencies, what: str, lines: Iterable[str] = ()) -> str:
-    """Run uv in the folder of the input, with ``lines`` on its standard input; ``what`` begins the error."""
-    import uv
-
-    # the interpreter that runs the build serves for metadata; uv would fetch another one
-    command = [uv.find_uv_bin(), *words, "--quiet", "--no-progress", "--color", "never", "--no-python-downloads"]
-    if context.settings.offline:
-        command.append("--offline")
-    context.note(" ".join(command))
-    done = subprocess.run(
-        command, cwd=dependencies.base, env={**os.environ, **context.params["environment"]},
-        input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
-        check=False, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-    if done.returncode:
-        raise _explained(done.stderr, what, offline=context.settings.offline)
-    return done.stdout
-
-
-def _wheel_line(path: Path, extras: str = "") -> str:
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
-    try:
-        name = parse_wheel_filename(path.name)[0]
-    except InvalidWheelFilename as error:
-        raise InputError(f"{path} is not named as a wheel is: {error}", do="name a wheel", see=_READ) from error
-    return f"{name}{extras} @ {path.absolute().as_uri()}"
-
-
-_REMEDIES = (
-    ("no wheels", "a package has no wheel for this target: ask for another version of it, or another target"),
-    ("Failed to build", f"its source tells what it needs only while it is built: {backend.OTHER}"),
-    ("Hash mismatch", "what the index has is not what the hashes say: find out why before you change them"),
-    ("hash", "give each requirement a version and its hashes, or none of them hashes"),
-    ("yanked", "ask for a release that was not withdrawn"),
-    ("Python", "change the requirement or the Python version (python=…)"),
-    ("incompatible", "the requirements contradict each other: loosen one of those that are named"),
-    ("unsatisfiable", "the requirements contradict each other: loosen one of those that are named"),
-)
-"""What in uv's explanation calls for which remedy; the first that is found counts."""
-
-
-def _explained(told: str, what: str, *, offline: bool) -> PypackError:
-    reason = "\n".join(f"  {line}" for line in without_secrets(told).strip().splitlines())
-    do = next(
-        (do for word, do in _REMEDIES if word in told), "change the requirement, the Python version or the target"
-    )
-    if offline:
-        do = "build once without --offline, so that the packages are in uv's cache"
-    return StepError(f"{what}:\n{reason}", do=do, see=_READ)

@@ -75,6 +75,16 @@ def platform_words(names: Sequence[str]) -> list[str]:
     return sorted({name.removesuffix(".whl").rsplit("-", 1)[-1] for name in names})
 
 
+def python_words(names: Sequence[str]) -> list[str]:
+    """Return the Python and ABI parts of wheel file names, for telling which wheels exist."""
+    return sorted({"-".join(name.removesuffix(".whl").rsplit("-", 3)[-3:-1]) for name in names})
+
+
+def platform_fits(name: str, target: Target) -> bool:
+    """Say whether a wheel is for the target's platform (or any), whatever Python it is for."""
+    return bool({"any", *platforms(target)} & set(name.removesuffix(".whl").rsplit("-", 1)[-1].split(".")))
+
+
 def _rank(name: str, accepted: Mapping[tags.Tag, int]) -> tuple[int, int] | None:
     try:
         _, _, build, offered = parse_wheel_filename(name)

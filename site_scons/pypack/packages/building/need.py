@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from pypack.fetching.web import Login
     from pypack.pipeline import Settings
 
 _PACKAGE = "[[packages]]\n"
@@ -49,11 +51,11 @@ def prefer_wheels(compiled: Callable[[list[str]], str], *, forced: Iterable[str]
     return found
 
 
-def describe(lock: str, base: Path, settings: Settings) -> str:
+def describe(lock: str, base: Path, settings: Settings, login: Login | None = None) -> str:
     """Return a lock that says of each sdist in it whether it looks native (``[packages.tool.pypack]``, PEP 751).
 
     The sdists are fetched for that: which Python a musl target takes depends on it, before anything is built. Plain
-    paths count from ``base``.
+    paths count from ``base``; ``login`` is what they are fetched with.
     """
     head, *blocks = lock.split(_PACKAGE)
     told, packages = [head], tomllib.loads(lock).get("packages", [])
@@ -64,7 +66,7 @@ def describe(lock: str, base: Path, settings: Settings) -> str:
         row = package.get("sdist") or package.get("archive")
         if package.get("wheels") or row is None or source.file_name(row).endswith(".whl"):
             continue
-        file = fetch.fetch(source.pin_of(package, row, base), settings=settings)
+        file = fetch.fetch(replace(source.pin_of(package, row, base), login=login), settings=settings)
         looks = native.of_archive(file, str(row.get("subdirectory", "")))
         told[-1] = f"{block.rstrip()}\n[packages.tool.pypack]\nnative = {str(looks).lower()}\n\n"
     return _PACKAGE.join(told).rstrip() + "\n"

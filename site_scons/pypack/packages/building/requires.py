@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pypack import fetch
 from pypack.errors import StepError
 from pypack.images import image
-from pypack.packages import lock, resolve, tags
+from pypack.packages import asking, lock, tags
 from pypack.packages.building import backend, room
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ def _resolved(context: Context, requires: Iterable[str]) -> str:
         errors="replace",
     )  # fmt: skip
     if done.returncode:
-        told = "\n".join(f"  {line}" for line in resolve.without_secrets(done.stderr).strip().splitlines())
+        told = "\n".join(f"  {line}" for line in asking.without_secrets(done.stderr).strip().splitlines())
         raise StepError(
             f"what the build of {context.params['label']} needs ({', '.join(wanted)}) cannot be had:\n{told}",
             do="build once without --offline" if context.settings.offline else backend.OTHER,
             see=backend.READ,
         )
-    return resolve.without_secrets(done.stdout)
+    return asking.without_secrets(done.stdout)
 
 
 def _fetched(context: Context, text: str) -> list[Path]:

@@ -75,6 +75,12 @@ def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> S
     )  # fmt: skip
 
 
+def is_in(package: Mapping[str, Any]) -> bool:
+    """Say whether a lock's row offers any source."""
+    row = package.get("archive")
+    return bool({"sdist", "directory", "vcs"} & package.keys() or (row and not file_name(row).endswith(".whl")))
+
+
 def pin_of(package: Mapping[str, Any], row: Mapping[str, Any], base: Path) -> Pin:
     """Return the pin of a file that a package's row names: an sdist, an archive or a wheel."""
     name = file_name(row)

@@ -19,6 +19,7 @@ from pypack.pipeline import Context, Hidden, Step
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pypack.fetching.web import Login
     from pypack.packages.building.source import Source
     from pypack.providers.base import Runtime
     from pypack.targets import Target
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 class Builder:
     """The interpreter that builds: a runtime that starts on this host, of the minor version that is bundled.
 
-    ``folder`` is where uv is to look for its settings, which ``index`` is a fingerprint of.
+    ``folder`` is where uv is to look for its settings, which ``index`` is a fingerprint of; ``login`` is what files of
+    an index are fetched with.
     """
 
     target: Target
     runtime: Runtime
     folder: Path
     index: str = ""
+    login: Login | None = None
 
     @property
     def name(self) -> str:
@@ -68,7 +71,7 @@ def box(source: Source, builder: Builder | None, target: Target, runtime: Runtim
     def wheels(path: Path) -> tuple[Step, ...]:
         table = lock.read(path, stamp=locked.params["stamp"])
         chosen = requires.choose(table, builder.accepts, builder.runtime.minor, static=builder.runtime.static)
-        return tuple(fetch.step(each.pin) for each in chosen)
+        return tuple(fetch.step(replace(each.pin, login=builder.login)) for each in chosen)
 
     form = _native(source, builder, target, runtime) if source.native else _pure(builder)
     return Step(

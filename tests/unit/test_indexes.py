@@ -1,0 +1,142 @@
+"""Names and passwords for the files of an index: found where uv finds them, sent to that index alone."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+import uv
+
+from pypack import fetch
+from pypack.errors import FetchError
+from pypack.packages import indexes
+from pypack.packages.inputs import Dependencies
+from pypack.pins import Pin
+from pypack.pipeline import Settings
+
+FILE = "aaa-1.0-py3-none-any.whl"
+BOB = ("bob", "s3cr@t")
+
+
+@pytest.fixture
+def served(index, monkeypatch, tmp_path):
+    """The index, which demands a login, on a machine where nothing is known about it."""
+    index.add("aaa", "1.0")
+    index.login = ":".join(BOB)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("UV_CREDENTIALS_DIR", str(tmp_path / "credentials"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return index
+
+
+def get(index, folder, **more) -> bytes:
+    """Fetch the wheel as a build does."""
+    requirements = folder / "requirements.txt"
+    if not requirements.exists():
+        requirements.write_text("aaa\n")
+    login = indexes.logins(Dependencies(kind="requirements", file=requirements))
+    address = f"http://{index.host}/files/{FILE}"
+    pin = Pin(file=FILE, urls=(address,), sha256=index.sha256(FILE), login=login)
+    return fetch.fetch(pin, settings=Settings(say=lambda _: None)).read_bytes()
+
+
+def in_the_address(index, monkeypatch, folder):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://bob:s3cr%40t@{index.host}/simple")
+
+
+def among_several(index, monkeypatch, folder):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{index.host}/other")
+    monkeypatch.setenv("UV_INDEX", f"http://x.test/simple corp=http://bob:s3cr%40t@{index.host}/simple")
+
+
+def by_the_name_of_the_index(index, monkeypatch, folder):
+    monkeypatch.setenv("UV_INDEX", f"my-corp=http://{index.host}/simple")
+    monkeypatch.setenv("UV_INDEX_MY_CORP_USERNAME", "bob")
+    monkeypatch.setenv("UV_INDEX_MY_CORP_PASSWORD", "s3cr@t")
+
+
+def by_its_name_in_pyproject(index, monkeypatch, folder):
+    text = f'[[tool.uv.index]]\nname = "corp"\nurl = "http://{index.host}/simple"\n'
+    (folder / "pyproject.toml").write_text(text)
+    monkeypatch.setenv("UV_INDEX_CORP_USERNAME", "bob")
+    monkeypatch.setenv("UV_INDEX_CORP_PASSWORD", "s3cr@t")
+
+
+def in_uv_toml(index, monkeypatch, folder):
+    (folder / "uv.toml").write_text(f'extra-index-url = ["http://bob:s3cr%40t@{index.host}/simple"]\n')
+
+
+def in_the_requirements(index, monkeypatch, folder):
+    monkeypatch.setenv("TOKEN", "s3cr%40t")
+    (folder / "requirements.txt").write_text(f"--index-url http://bob:${{TOKEN}}@{index.host}/simple\naaa\n")
+
+
+def at_the_requirement(index, monkeypatch, folder):
+    (folder / "requirements.txt").write_text(f"aaa @ http://bob:s3cr%40t@{index.host}/files/{FILE}\n")
+
+
+def in_netrc(index, monkeypatch, folder):
+    (folder / "netrc").write_text("machine 127.0.0.1 login bob password s3cr@t\n")
+
+
+def in_uv_s_store(index, monkeypatch, folder):
+    command = [uv.find_uv_bin(), "auth", "login", f"http://{index.host}/", "--username", "bob", "--password", "s3cr@t"]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def in_a_keyring(index, monkeypatch, folder):
+    command = folder / "bin" / "keyring"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\ntest "$*" = "get http://{index.host}/simple bob" && echo s3cr@t\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:/bin:/usr/bin")
+    monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://bob@{index.host}/simple")
+
+
+def in_a_keyring_with_the_name(index, monkeypatch, folder):
+    in_a_keyring(index, monkeypatch, folder)
+    script = f'#!/bin/sh\ntest "$*" = "--mode creds get {index.host}" && printf "bob\\ns3cr@t\\n"\n'
+    (folder / "bin/keyring").write_text(script)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://{index.host}/simple")
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        in_the_address, among_several, by_the_name_of_the_index, by_its_name_in_pyproject, in_uv_toml,
+        in_the_requirements, at_the_requirement, in_netrc, in_uv_s_store, in_a_keyring, in_a_keyring_with_the_name,
+    ],
+)  # fmt: skip
+def test_a_login_is_found_where_uv_finds_it(served, monkeypatch, tmp_path, known):
+    known(served, monkeypatch, tmp_path)
+    assert get(served, tmp_path) == served.files[FILE]
+
+
+def test_without_a_login_the_answer_is_told(served, tmp_path):
+    with pytest.raises(FetchError, match="the server answers 401"):
+        get(served, tmp_path)
+
+
+def test_a_login_goes_nowhere_else(served, monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://bob:s3cr%40t@files.test:8080/simple")
+    login = indexes.logins(Dependencies(kind="requirements", file=tmp_path / "none.txt", manifest=None))
+    (tmp_path / "none.txt").write_text("")
+    assert login("http://files.test:8080/x.whl") == BOB
+    others = (
+        "http://files.test/x.whl",
+        "https://files.test:8080/x.whl",
+        "http://files.test.evil:8080/x.whl",
+        "http://[",
+    )
+    assert [login(url) for url in others] == [None] * 4
+    assert "s3cr" not in repr(indexes.Index(url="http://files.test", user="bob", password="s3cr@t"))
+
+
+def test_of_two_indexes_on_a_host_the_nearer_one_counts(monkeypatch, tmp_path):
+    monkeypatch.setenv("UV_INDEX", "http://a:1@x.test/one/simple http://b:2@x.test/two/simple")
+    (tmp_path / "none.txt").write_text("")
+    login = indexes.logins(Dependencies(kind="requirements", file=tmp_path / "none.txt"))
+    assert login("http://x.test/two/files/x.whl") == ("b", "2")
+    assert login("http://x.test/one/files/x.whl") == ("a", "1")
