@@ -9,7 +9,11 @@ import tarfile
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def wheel_bytes(name, version, *, tag="py3-none-any", requires=(), python="", files=None) -> bytes:
@@ -39,13 +43,16 @@ def _digest(text: str) -> str:
 class Index:
     """``add`` puts wheels in; ``login`` (``"name:password"``) is what it demands; ``seen`` lists what was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.links: dict[str, dict[str, str]] = {}
         self.login = ""
         self.seen: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -55,7 +62,7 @@ class Index:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}/simple"
+        return f"{self._scheme}://{self.host}/simple"
 
     def add(self, name, version, *tags, requires=(), python="", yanked="", files=None):
         """Put one release in, with a wheel for each of ``tags`` (``"cp313-cp313-win_amd64"``; none: a pure one)."""

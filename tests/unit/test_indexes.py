@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import tomllib
 
 import pytest
+import trustme
 import uv
+from tests.support.index import Index
 
-from pypack import fetch
+from pypack import fetch, targets
 from pypack.errors import FetchError
-from pypack.packages import indexes
+from pypack.packages import asking, indexes, lock
+from pypack.packages.asking import Asking
 from pypack.packages.inputs import Dependencies
 from pypack.pins import Pin
 from pypack.pipeline import Settings
@@ -117,6 +122,30 @@ def test_a_login_is_found_where_uv_finds_it(served, monkeypatch, tmp_path, known
 def test_without_a_login_the_answer_is_told(served, tmp_path):
     with pytest.raises(FetchError, match="the server answers 401"):
         get(served, tmp_path)
+
+
+def test_an_authority_of_one_s_own(monkeypatch, tmp_path, uv_cache):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    served = Index(context)
+    served.add("aaa", "1.0")
+    (tmp_path / "requirements.txt").write_text("aaa\n")
+    dependencies = Dependencies(kind="requirements", file=tmp_path / "requirements.txt")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
+    monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    how = Asking(settings=Settings(say=lambda _: None))
+    try:
+        table = tomllib.loads(asking.compiled(dependencies, "cannot be resolved", ("--universal",), how))
+        (chosen,) = lock.choose_wheels(table, targets.load()["linux-gnu-x86_64"], "3.13", static=False)
+        assert chosen.pin.urls[0].startswith("https://127.0.0.1")
+        assert fetch.fetch(chosen.pin, settings=how.settings).read_bytes() == served.files[FILE]
+    finally:
+        served.close()
 
 
 def test_a_login_goes_nowhere_else(served, monkeypatch, tmp_path):
