@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from pypack import locking, planning, project, targets
+from pypack import cli, locking, planning, project, targets
 from pypack.errors import InputError, StepError
 from pypack.packages import environment, locked
 from pypack.packages import lock as locks
@@ -199,6 +199,25 @@ def test_given_wheels_are_named_as_they_lie_from_the_lock(index, app, tmp_path):
     assert "it was made from the wheels that were given, and pyproject.toml is what counts now" in refused(app("aaa"))
     lock(app("aaa"), wheels=wheels)
     assert "bbb-1.0-py3-none-any.whl is not asked for any more" in refused(app("aaa"))
+
+
+def test_the_command(index, app, capsys):
+    index.add("aaa", "1.0")
+    folder = str(app("aaa"))
+    assert cli.main(["lock", folder, "--runtime", "pbs", "--target", f"{GNU},{WINDOWS}"]) == 0
+    assert f"  {GNU}: CPython 3.13.5 from pbs\n" in capsys.readouterr().out
+    index.add("aaa", "2.0")
+    assert cli.main(["lock", folder, "--upgrade-package", "aaa"]) == 0, "targets and runtimes are as they were"
+    told = capsys.readouterr().out
+    assert "  aaa 1.0 -> 2.0\n" in told
+    assert f"  {WINDOWS}: CPython 3.13.5 from pbs\n" in told
+    assert cli.main(["lock", folder, "--check"]) == 0
+    assert f"serves {GNU}, {WINDOWS}" in capsys.readouterr().out
+    assert cli.main(["lock", folder, "--check", "--upgrade"]) == 2
+    assert "--check writes nothing" in capsys.readouterr().err
+    (app("aaa") / "pylock.toml").unlink()
+    assert cli.main(["lock", folder, "--check"]) == 2
+    assert "has no pylock.toml\n  -> run pypack lock" in capsys.readouterr().err
 
 
 # --- what a lock is held against --------------------------------------------------------------------------------------
@@ -425,8 +444,8 @@ def test_a_program_without_packages_or_without_a_lock(app):
         locking.check(project.load(folder), targets.select([GNU], targets.load()), settings=Settings())
 
 
-@pytest.mark.parametrize("text", ["[tool.pypack]\ntargets = 3\n", "[tool.pypack]\nfrom = 1\n", "[[[\n"])
+@pytest.mark.parametrize("text", ["targets = 3\n", "from = 1\n", "[[[\n", "\xff"])
 def test_a_damaged_table_is_one_error(app, text):
     folder = app("aaa")
-    (folder / "pylock.toml").write_text(f'lock-version = "1.0"\n{text}')
-    assert "pylock.toml" in refused(folder)
+    (folder / "pylock.toml").write_bytes(f'lock-version = "1.0"\n[tool.pypack]\n{text}'.encode("latin-1"))
+    assert "pylock.toml cannot be read" in refused(folder)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pypack.errors import InputError
-from pypack.packages import lock, manifests, requirements
+from pypack.packages import manifests, requirements
 from pypack.packages.asking import without_secrets
 from pypack.packages.building import folder as local
 from pypack.packages.manifests import normal
@@ -148,16 +148,15 @@ def _needs(file: Path) -> str:
 
 
 def read(path: Path) -> Made | None:
-    """Return what our table in a lock says, None where it has none. Only the end of a lock of our making is parsed."""
+    """Return what our table in a lock says, None where it has none.
+
+    Only the end is parsed, where the table stands: a large lock takes half a second, and every build asks.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         at = text.rfind(_BEGIN)
-        table = tomllib.loads(text[at:] if at >= 0 else text).get("tool", {}).get("pypack")
-        return _made(table) if table else None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        lock.read(path)  # tells what is wrong
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _made(tomllib.loads(text[at:])["tool"]["pypack"]) if at >= 0 else None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # what is no TOML or UTF-8 is a ValueError
         raise InputError(
             f"[tool.pypack] in {path} cannot be read: {error!r}", do='renew it with "pypack lock"', see=_READ
         ) from error
@@ -171,7 +170,7 @@ def _made(table: Mapping[str, Any]) -> Made:
         ),
         python=str(table["python"]),
         targets=tuple(table["targets"]),
-        runtimes={name: LockedRuntime(**row) for name, row in table["runtimes"].items()},
+        runtimes={name: LockedRuntime(**row) for name, row in table.get("runtimes", {}).items()},
         settings=str(table["settings"]),
     )  # fmt: skip
 
