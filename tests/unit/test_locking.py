@@ -220,6 +220,18 @@ def test_the_command(index, app, capsys):
     assert "has no pylock.toml\n  -> run pypack lock" in capsys.readouterr().err
 
 
+def test_a_wheel_as_a_program_has_a_lock_of_its_own(index, app, tmp_path):
+    index.add("aaa", "1.0")
+    points = {"bbb-1.0.dist-info/entry_points.txt": "[console_scripts]\nbbb = bbb:main\n"}
+    index.add("bbb", "1.0", requires=["aaa"], files=points)
+    wheel = tmp_path / "bbb-1.0-py3-none-any.whl"
+    wheel.write_bytes(index.files[wheel.name])
+    (tmp_path / "pylock.toml").write_text(FOREIGN)  # of something else
+    assert project.load(wheel, runtime="pbs").dependencies.kind == "wheels"
+    assert versions(lock(wheel)) == {"aaa": "1.0", "bbb": "1.0"}
+    assert project.load(wheel, runtime="pbs").dependencies.file == tmp_path / "pylock.bbb.toml"
+
+
 # --- what a lock is held against --------------------------------------------------------------------------------------
 
 

@@ -100,7 +100,7 @@ def find(
             raise InputError("extras and groups are of a pyproject.toml, and there is none", see=_READ)
         return None, ()
     _check_chosen(found, extras, groups)
-    place = _lock_place(folder, found, script if alone else None)
+    place = _lock_place(folder, found, (script or next(iter(wheels), None)) if alone else None)
     found = replace(found, extras=extras, groups=groups, wheels=wheels, lock=place)
     if not renew:
         found = _by_lock(found, place, named=named)
@@ -138,9 +138,15 @@ def _by_backend(manifest: Manifest) -> Kind:
 
 
 def _lock_place(folder: Path, dependencies: Dependencies, alone: Path | None) -> Path:
-    """Return where the lock of a program stands: a script that is ``alone`` or has inline metadata has its own."""
-    script = dependencies.file if dependencies.kind == "script" else alone
-    return script.with_name(f"pylock.{script.stem.replace('.', '-')}.toml") if script else folder / "pylock.toml"
+    """Return where the lock of a program stands.
+
+    A script or wheel that is ``alone`` has its own, and so has a script with inline metadata.
+    """
+    file = dependencies.file if dependencies.kind == "script" else alone
+    if file is None:
+        return folder / "pylock.toml"
+    stem = file.stem.split("-", maxsplit=1)[0] if file.suffix == ".whl" else file.stem
+    return file.with_name(f"pylock.{stem.replace('.', '-')}.toml")
 
 
 def _by_lock(found: Dependencies, place: Path, *, named: Path | None) -> Dependencies:
