@@ -149,6 +149,19 @@ def test_passwords_in_addresses_get_into_no_lock(index, resolved):
     assert asking.without_secrets("http://a:p@ss@h/x@1 http://h?m=a@b") == "http://h/x@1 http://h?m=a@b"
 
 
+def test_sources_of_a_private_index(index, resolved, monkeypatch):
+    """What has no wheel is looked into when it is resolved, and fetched for that."""
+    index.add_source("aaa", "1.0")
+    index.login = "bob:s3cr@t"
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://bob:s3cr%40t@{index.host}/simple")
+    (package,) = resolved("aaa")["packages"]
+    assert package["tool"]["pypack"]["native"] is False
+    login = ("bob", "s3cr@t")
+    _, (source,) = lock.choose({"packages": [package]}, TARGET, "3.13", static=False, login=lambda _: login)
+    assert source.pin.login(source.pin.urls[0]) == login
+    assert "s3cr" not in repr(source)
+
+
 def test_a_wrong_password_is_told_without_it(index, resolved, monkeypatch):
     index.add("aaa", "1.0")
     index.login = "bob:right"
