@@ -50,6 +50,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def packages(session: nox.Session) -> None:
+    """Let real packages do real work on every target, or those named behind --, and print what came of it."""
+    _system_packages(session, SYSTEM)
+    session.run(_venv(session, "test"), "-m", "tests.packages", *session.posargs)
+
+
+@nox.session(python=False)
 def fixtures(session: nox.Session) -> None:
     """Make, in the folder named behind --, runtimes that stand in for macOS's and arm64 Windows', and their pins."""
     if len(session.posargs) != 1:

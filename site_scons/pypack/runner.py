@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pypack import folders, hosts, targets
 from pypack.errors import StepError
+from pypack.windows.wine import complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +89,7 @@ def find(target: Target) -> Runner | Missing:
     if target.system == "linux" and hosts.system() == "linux" and target.arch != hosts.arch():
         return _qemu(target)
     if target.system == "windows" and hosts.system() != "windows" and target.arch == hosts.arch():
-        return _wine()
+        return _wine(target)
     if target.system == hosts.system() == "macos" and target.arch == "x86_64":
         return Runner(name="Rosetta", words=("arch", "-x86_64"))
     return Missing(
@@ -187,7 +188,7 @@ def _registered(arch: str) -> bool:
         return False
 
 
-def _wine() -> Runner | Missing:
+def _wine(target: Target) -> Runner | Missing:
     wine = _tool("wine64") or _tool("wine")
     if wine is None:
         return Missing(why="wine is not installed", do="install it (Debian: apt-get install wine wine64)")
@@ -195,6 +196,8 @@ def _wine() -> Runner | Missing:
     environment = {"WINEPREFIX": prefix, "WINEDEBUG": os.environ.get("WINEDEBUG", "-all")}
     if not (Path(prefix) / "system.reg").exists():
         _prepare_wine(wine, Path(prefix), environment)
+    if Path(prefix) == folders.wine():  # a machine of the user's own is left as it is
+        complete(Path(prefix), target.stub_zig)
     # Python under wine dies in init_sys_streams where a standard handle is a plain file or closed
     return Runner(name="wine", words=(wine,), environment=environment, pipes=True)
 

@@ -72,9 +72,14 @@ _FLOORS = {"gnu": "glibc", "musl": "musl", "macos": "macos"}
 """What a floor is a version of, by C library or system: the keys of the setting ``floors``."""
 
 
+def floor_name(target: Target) -> str:
+    """Return what the floor of ``target`` is a version of, as the setting ``floors`` has it, or ``""``."""
+    return _FLOORS.get(target.libc or target.system, "")
+
+
 def raised(target: Target, floors: Mapping[str, str]) -> Target:
     """Return ``target`` with the floor that ``floors`` gives (``{"glibc": "2.28"}``); a lower one is refused."""
-    wanted = floors.get(_FLOORS.get(target.libc or target.system, ""))
+    wanted = floors.get(floor_name(target))
     if wanted is None or wanted == target.floor:
         return target
     higher = replace(target, floor=wanted)

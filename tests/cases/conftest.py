@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import tls
+
 HERE = Path(__file__).parents[2]
 PARTS = ("SConstruct", "site_scons", "runtimes", "stubs", "examples", "pyproject.toml", "README.md", "LICENSE")
 GNU = "linux-gnu-x86_64"
@@ -112,34 +114,5 @@ def start(tmp_path):
 @pytest.fixture(scope="session")
 def https_server(tmp_path_factory):
     """A local HTTPS server: ``(address, file of the authority that signed its certificate)``."""
-    import http.server
-    import ssl
-    import threading
-
-    import trustme
-
-    folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b"hello over TLS"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://localhost:{server.server_address[1]}/", folder / "ca.pem"
-    server.shutdown()
-    server.server_close()
+    with tls.servers(tmp_path_factory.mktemp("tls")) as running:
+        yield running.address, running.authority

@@ -168,6 +168,22 @@ def test_a_musl_one_brings_its_loader(runtime):
     assert "libc.so.6" not in said, "glibc got into the process"
 
 
+ZLIB = """
+import ctypes
+library = ctypes.CDLL("libz.so.1")
+library.zlibVersion.restype = ctypes.c_char_p
+print(library.zlibVersion().decode(), library.crc32(0, b"123456789", 9) & 0xFFFFFFFF == 0xCBF43926)
+"""
+
+
+@variants(MUSL)
+def test_a_musl_one_brings_the_library_that_wheels_take_from_their_system(runtime):
+    library = binaries.read_file(runtime.folder / "lib" / "libz.so.1")
+    assert library is not None
+    assert (library.soname, set(library.needed)) == ("libz.so.1", {"libc.so"})
+    assert runtime.python(ZLIB) == f"{table.load().libraries['zlib'].version} True"
+
+
 NUMPY = """
 import numpy
 print(numpy.linalg.solve(numpy.array([[3., 1.], [1., 2.]]), numpy.array([9., 8.])).tolist())

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.test_sources import GNU, GNU_ARM, MUSL, MUSL_ARM
 
 from pypack import targets
-from pypack.pipeline import Settings
+from pypack.pipeline import Settings, Step
 from pypack.providers.base import Request
 from pypack.providers.source import SourceProvider
 from pypack.sources import (
@@ -45,6 +45,7 @@ def test_native_wheels_take_the_shared_musl_runtime_with_a_loader(on_linux, name
     assert runtime.loader == f"lib/ld-musl-{request.target.arch}.so.1"
     assert runtime.place == f"runtime/{name}/source-3.13.5-shared"
     assert runtime.image.product == f"source/{name}/python-3.13.5-shared.loader.tar"
+    assert [each.action for each in runtime.image.inputs if isinstance(each, Step)] == ["runtime", "loader", "link"]
     assert len(runtime.pins) == 2 + len(table.load().libraries)
     assert not any("no native wheel" in note for note in runtime.notes)
 

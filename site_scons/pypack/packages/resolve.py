@@ -6,9 +6,11 @@ import hashlib
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pypack.packages import asking, cover, indexes, lock, manifests, requirements
+from pypack.errors import StepError
+from pypack.packages import asking, cover, floors, indexes, lock, manifests, requirements, tags
 from pypack.packages.asking import Asking, without_secrets
 from pypack.packages.building import folder, need
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from pypack.packages.inputs import Dependencies
     from pypack.pipeline import Context
+    from pypack.targets import Target
 
 
 def files(dependencies: Dependencies) -> tuple[Path, ...]:
@@ -98,6 +101,24 @@ def _exported(context: Context, dependencies: Dependencies) -> str:
 
 
 def _compiled(context: Context, dependencies: Dependencies) -> str:
+    """Let uv resolve; where there is no wheel for the floor, the error names a floor for which there is one."""
+
+    def attempt(target: Target) -> str:
+        platform = {"platform": tags.uv_platform(target), "environment": tags.uv_environment(target)}
+        return _solved(replace(context, params={**context.params, **platform}), dependencies)
+
+    target: Target = context.params["target"].value
+    try:
+        return attempt(target)
+    except StepError as error:
+        helps = "" if context.settings.offline else floors.that_helps(error.what, target, attempt)
+        if not helps:
+            raise
+        do = f"ask for a newer system, for which there are wheels: [tool.pypack] floors = {{ {helps} }}"
+        raise StepError(error.what, do=f"{do}; or for another version, or target", see=error.see) from None
+
+
+def _solved(context: Context, dependencies: Dependencies) -> str:
     params = context.params
     return asking.compiled(
         dependencies,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from pypack.targets import Target
 
+_UV_GLIBC = (17, 28, *range(31, 41))
+"""Which glibc 2.x uv has a platform of (values of its ``--python-platform``)."""
 _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
@@ -39,9 +41,10 @@ def _manylinux(arch: str, newest: int) -> list[str]:
 
 
 def uv_platform(target: Target) -> str:
-    """Return what uv calls the target with its floor (``--python-platform``)."""
+    """Return what uv calls the target with its floor (``--python-platform``), or the next lower floor that uv knows."""
     if target.wheels == "manylinux":
-        return f"{target.wheel_arch}-manylinux_{target.floor.replace('.', '_')}"
+        minor = max(each for each in _UV_GLIBC if (2, each) <= target.floor_version)
+        return f"{target.wheel_arch}-manylinux_2_{minor}"
     return target.uv
 
 

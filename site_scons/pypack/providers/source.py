@@ -58,7 +58,7 @@ class SourceProvider:
             provider=self.name,
             version=known.cpython.version,
             place=f"runtime/{request.target.name}/{self.name}-{known.cpython.version}{suffix}",
-            image=sources.with_loader(image, request.target) if bundled else image,
+            image=sources.with_loader(image, request.target, zlib=True) if bundled else image,
             dev=dev,
             static=static,
             loader=sources.loader_path(request.target) if bundled else "",

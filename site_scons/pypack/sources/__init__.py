@@ -23,8 +23,12 @@ def loader_path(target: Target) -> str:
     return loader.path(target)
 
 
-def with_loader(image: Step, target: Target) -> Step:
-    """Return the step that adds the loader to a runtime image, whoever made that: ours, or PBS's for musl."""
-    from pypack.sources import loader
+def with_loader(image: Step, target: Target, *, zlib: bool = False) -> Step:
+    """Return the step that adds the loader to a runtime image, whoever made that: ours, or PBS's for musl.
 
-    return loader.joined(image, loader_step(target))
+    ``zlib``: the library that wheels may ask for comes too. Its source has one address only, in Debian.
+    """
+    from pypack.sources import graph, loader, table
+
+    more = [graph.for_target(table.load(), target).zlib()] if zlib else []
+    return loader.joined(image, loader_step(target), *more)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypack import fetch, hosts, targets, zig
 from pypack.pipeline import Hidden, Step
-from pypack.sources import compiler, cpython, libraries, loader, split
+from pypack.sources import compiler, cpython, libraries, loader, split, zlib
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,18 @@ class Graph:
                 "loader": loader.path(self.target),
                 "links": list(loader.links(self.target)),
             },
+        )
+
+    def zlib(self) -> Step:
+        """Return the step of an image that holds zlib as a shared library, for wheels."""
+        library = self.libraries()["zlib"]
+        return Step(
+            product=library.product.replace(".tar", "-shared.tar"),
+            action="link",
+            version=1,
+            run=zlib.build,
+            inputs=(library,),
+            params={"zig": zig.version(), "zig_target": self.target.runtime_zig},
         )
 
     @property

@@ -87,21 +87,25 @@ def _exported(file: Path) -> set[str]:
         return {symbol.name for symbol in symbols.iter_symbols() if symbol.entry.st_shndx != "SHN_UNDEF"}
 
 
-def joined(image: Step, loader: Step) -> Step:
-    """Return the step of a runtime ``image`` with the ``loader`` in it, in the place of one that it has already."""
+def joined(image: Step, loader: Step, *more: Step) -> Step:
+    """Return the step of a runtime ``image`` with the ``loader`` in it, in the place of one that it has already.
+
+    ``more`` are images whose files come in like the loader's.
+    """
     return Step(
         product=f"{image.product.removesuffix('.tar')}.loader.tar",
         action="join",
         version=1,
         run=_join,
-        inputs=(image, loader),
+        inputs=(image, loader, *more),
     )
 
 
 def _join(context: Context) -> None:
-    runtime, loader = context.inputs
+    runtime, *others = context.inputs
     with ImageBuilder("runtime", folder=context.product.parent) as builder:
-        builder.add_image(loader)
+        for other in others:
+            builder.add_image(other)
         ours = set(builder.paths())
         for member, stream in read_image(runtime):
             if member.path not in ours:
