@@ -147,7 +147,7 @@ def test_setuptools_is_asked_again_only_when_a_file_has_changed(tmp_path, monkey
     memory = tmp_path / "memory" / "setup.json"
     found = manifests.setup(tmp_path, memory)
     assert (found.name, found.dependencies, found.extras) == ("old", ("click",), {"fast": ("orjson",)})
-    assert (found.scripts, found.gui_scripts, found.built) == ({"old": "old.cli:main"}, {"oldw": "old:gui"}, True)
+    assert (found.scripts, found.gui_scripts, found.built) == ({"old": "old.cli:main"}, {"oldw": "old:gui"}, False)
     assert found == manifests.setup(tmp_path, memory)
     assert asked == [tmp_path / "setup.cfg"]
     (tmp_path / "setup.py").write_text("")
