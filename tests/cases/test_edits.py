@@ -15,8 +15,9 @@ WORDS = ("app=app", "profile=dev", "runtime=host", "-j2")
 RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:build|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
 KINDS = {  # what a product is, by its path; the first that fits
     r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^build/fetch/": "fetch",
-    r"^build/apps/.*\.layer$": "layer", r"^build/apps/.*facts": "facts", r"^build/apps/.*/deps": "deps",
-    r"^build/wheels/": "wheel", r"^build/runtime/": "runtime", r"^build/stub/": "stub",
+    r"^build/apps/.*\.layer$": "layer", r"^build/apps/.*facts": "facts", r"^build/wheels/.*\.json$": "contents",
+    r"^build/wheels/.*\.part$": "pack", r"^build/wheels/": "wheel", r"^build/runtime/": "runtime",
+    r"^build/stub/": "stub",
 }  # fmt: skip
 PROJECT = """\
 [project]
@@ -29,7 +30,8 @@ x = ["idna"]
 entry = "tool.py"
 """
 APP = {"app", "bundle"}
-DEPS = {"deps", "layer", "facts", "wheel", "fetch"}
+JOINED = {"layer", "facts"}
+WHEEL = {"fetch", "wheel", "pack", "contents"}
 
 
 class Editor:
@@ -93,19 +95,19 @@ def test_twenty_edits(edit):
     edit.project('entry = "tool.py"\n', 'entry = "tool.py"\nexclude = ["data"]\n')
     after("10: a folder excluded", APP)
     edit.project('dependencies = ["click"]', 'dependencies = ["click", "idna"]')
-    after("11: a requirement more", {"resolve", *APP, *DEPS})
+    after("11: a requirement more", {"resolve", *WHEEL, *JOINED, *APP})
     edit.project('"idna"]\n[project.opt', '"idna>2"]\n[project.opt')
-    after("12: a requirement that the lock met already", {"resolve", "deps", *APP})  # joined again, to the same bytes
+    after("12: a requirement that the lock met already", {"resolve", *JOINED, *APP})  # joined again, to the same bytes
     edit.project(', "idna>2"]', "]")
-    after("13: a requirement less", {"resolve", *APP, *DEPS} - {"wheel", "fetch"})
-    after("14: an extra", {"resolve", "bundle", *DEPS} - {"wheel", "fetch"}, "extras=x")
-    after("15: without it again", {"resolve", "bundle", *DEPS} - {"wheel", "fetch"})
+    after("13: a requirement less", {"resolve", *JOINED, *APP})
+    after("14: an extra", {"resolve", "bundle", *JOINED}, "extras=x")
+    after("15: without it again", {"resolve", "bundle", *JOINED})
     edit.project('version = "1.5"', 'version = "1.6"')
     after("16: another version", APP)
-    after("17: settings of the index", {"resolve"}, UV_EXCLUDE_NEWER="2300-01-01T00:00:00Z")
-    after("18: sources left out", {"resolve", "app", "runtime", "bundle", *DEPS} - {"fetch"}, "sources=no")
+    after("17: settings of the index", {"resolve", *JOINED}, UV_EXCLUDE_NEWER="2300-01-01T00:00:00Z")
+    after("18: sources left out", {"resolve", "runtime", *WHEEL, *JOINED, *APP} - {"fetch"}, "sources=no")
     edit.build()
     (edit.checkout.path / "dist" / GNU / "tool").unlink()
     after("19: the bundle is gone", {"bundle"})
     shutil.rmtree(edit.checkout.path / "build")
-    after("20: all products are gone", {"stub", "runtime", "resolve", *APP, *DEPS})
+    after("20: all products are gone", {"stub", "runtime", "resolve", *WHEEL, *JOINED, *APP})

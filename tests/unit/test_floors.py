@@ -45,7 +45,8 @@ def refused(folder, wheel):
     file.write_text(f"--no-index\n--find-links {folder}\nn\n", encoding="utf-8")
     params = {
         "dependencies": Hidden(Dependencies(kind="requirements", file=file)), "platform": tags.uv_platform(GNU),
-        "environment": {}, "python": "3.13.5", "target": Hidden(GNU), "stamp": "", "no_binary": [], "build": False, "planned": Hidden(folder / "none"),
+        "environment": {}, "python": "3.13.5", "target": Hidden(GNU), "stamp": "", "no_binary": [],
+        "build": False, "planned": Hidden(folder / "none"),
     }  # fmt: skip
     settings = Settings(say=lambda _: None)
     context = Context(product=folder / "lock", inputs=(file,), extra=(), params=params, settings=settings)
