@@ -202,6 +202,17 @@ def test_app_folder_is_a_virtual_environment(hello, cache):
     assert all((site / line).is_dir() and line.startswith("../") for line in lines)
 
 
+def test_lines_of_the_pth_file_that_the_bundle_gives(tmp_path, cache):
+    """What children run before anything else, e.g. so that .pth files of packages are looked at."""
+    lines = ["import sys; sys.dont_write_bytecode = True", "import os; addsitedir('x=y')"]
+    extra = (*Recipe.extra, *(f"pth={line}" for line in lines))
+    program = write(tmp_path / "program", bundle(launcher(), recipe(extra=extra)))
+    start([program], environment(cache))
+    found = next((cache / "apps").rglob("pypack.pth")).read_text().splitlines()
+    assert found[2:] == lines
+    assert [line[:3] for line in found[:2]] == ["../", "../"]
+
+
 def test_layers_hold_what_was_put_in(hello, cache):
     start([hello], environment(cache))
     for layer in (recipe().runtime, recipe().deps, recipe().app):

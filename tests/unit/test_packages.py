@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import hashlib
-import io
 import zipfile
 
 import pytest
+from tests.support.wheels import wheel
 
 from pypack import targets
 from pypack.errors import ArchiveError, FetchError, InputError, StepError
 from pypack.images.image import ImageBuilder
 from pypack.packages import lock, requirements, resolve, tags, uv_settings, wheels
-from pypack.pipeline import Context, Hidden, Settings
 
 TABLE = targets.load()
 HASH = {"sha256": "0" * 64}
-
-
-def wheel(folder, name, files, *, version="1.0", extra=()):
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    files = {
-        **files,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        **dict(extra),
-    }
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    for member, text in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        writer.writerow((member, f"sha256={digest}", len(text)))
-    writer.writerow((f"{info}/RECORD", "", ""))
-    with zipfile.ZipFile(path, "w") as out:
-        for member, text in files.items():
-            out.writestr(member, text)
-        out.writestr(f"{info}/RECORD", rows.getvalue())
-    return path
 
 
 def test_floors_bound_the_platform_tags():
@@ -192,74 +166,3 @@ def test_a_wheel_that_leaves_the_tree_is_refused(tmp_path):
     path = wheel(tmp_path, "demo", {"../../evil.py": ""})
     with ImageBuilder("deps") as builder, pytest.raises(ArchiveError):
         wheels.unpack_wheel(builder, path)
-
-
-def unpacked(tmp_path, *paths):
-    images = []
-    for path in paths:
-        images.append(tmp_path / f"{path.stem}.tar")
-        with ImageBuilder("wheel") as builder:
-            wheels.unpack_wheel(builder, path)
-            builder.write(images[-1])
-    return images
-
-
-def test_two_packages_with_one_file(tmp_path):
-    same = [wheel(tmp_path, "one", {"shared.py": "x"}), wheel(tmp_path, "two", {"shared.py": "x"})]
-    with ImageBuilder("deps") as builder:
-        wheels.merge(builder, unpacked(tmp_path, *same))
-        assert builder.paths().count("site-packages/shared.py") == 1
-    other = wheel(tmp_path, "three", {"shared.py": "y"})
-    told = r"one-1.*and three-1.*both bring site-packages/shared\.py"
-    with ImageBuilder("deps") as builder, pytest.raises(StepError, match=told):
-        wheels.merge(builder, unpacked(tmp_path, *same, other))
-
-
-def image_of(folder, name, *, link="", **files):
-    path = folder / f"{name}.tar"
-    with ImageBuilder(name) as builder:
-        for file, text in files.items():
-            builder.add(file.replace("__", "/"), text.encode())
-        if link:
-            builder.add_link("lib", link)
-        builder.write(path)
-    return path
-
-
-@pytest.mark.parametrize("other", [{"link": "elsewhere"}, {"lib": "text"}, {"lib__inner": "text"}])
-def test_a_link_in_the_place_of_another_thing_is_told(tmp_path, other):
-    told = r"both bring lib|'lib' above"
-    one, two = image_of(tmp_path, "one", link="here", here="x"), image_of(tmp_path, "two", **other)
-    for images in ((one, two), (two, one)):
-        with ImageBuilder("deps") as builder, pytest.raises((StepError, ArchiveError), match=told):
-            wheels.merge(builder, images)
-            builder.write(tmp_path / "deps.tar")
-    with ImageBuilder("deps") as builder:
-        wheels.merge(builder, (one, image_of(tmp_path, "same", link="here")))
-
-
-@pytest.mark.parametrize(
-    ("files", "told"),
-    [
-        ({"Lib__a": "x"}, r"bring lib/A and Lib/a|bring lib and Lib"),
-        ({"lib__a": "x"}, "one and two bring lib/A and lib/a"),
-        ({"LIB__b": "x"}, "one and two bring lib and LIB"),
-    ],
-)
-def test_names_that_differ_in_case_only_are_told_where_they_are_one(tmp_path, files, told):
-    images = image_of(tmp_path, "one", lib__A="x"), image_of(tmp_path, "two", **files)
-    with ImageBuilder("deps") as builder:
-        wheels.merge(builder, images)
-        assert len(builder) == 2
-    for container in ("pe", "macho"):
-        with ImageBuilder("deps") as builder, pytest.raises(StepError, match=told):
-            wheels.merge(builder, images, container=container)
-    params = {"target": Hidden(TABLE["windows-x86_64"])}
-    work = Context(product=tmp_path / "p", inputs=(), extra=images, params=params, settings=Settings())
-    with pytest.raises(StepError, match=told):
-        wheels.run_deps(work)
-
-
-def test_one_wheel_with_two_spellings(tmp_path):
-    with ImageBuilder("deps") as builder, pytest.raises(StepError, match=r"^one brings A and a, which are one name"):
-        wheels.merge(builder, [image_of(tmp_path, "one", A="x", a="y")], container="pe")

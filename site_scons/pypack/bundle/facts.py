@@ -78,6 +78,6 @@ def _present(sentinels: list[str], members: dict[str, Any]) -> list[str]:
 
 
 def _distributions(members: dict[str, Any]) -> list[str]:
-    """Return ``name-version`` of each installed distribution."""
-    names = {path.split("/")[-2].removesuffix(".dist-info") for path in members if path.endswith(".dist-info/METADATA")}
-    return sorted(names)
+    """Return ``name-version`` of each installed distribution; what these have vendored does not count."""
+    parts = (path.split("/") for path in members if path.endswith(".dist-info/METADATA"))
+    return sorted(folder.removesuffix(".dist-info") for *above, folder, _ in parts if len(above) == 1)

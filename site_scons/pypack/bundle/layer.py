@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 from pypack.errors import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pypack.pipeline import Context
@@ -221,10 +221,9 @@ def _table(stream: IO[bytes], layer: Path) -> list[tuple[int, int, int, bytes]]:
 def packed_frames(source: Iterable[Frame], *, profile: str, jobs: int) -> Iterator[Packed]:
     """Pack frames as a profile does, on up to ``jobs`` threads, in order.
 
-    SCons runs several steps at once in one process; all of them together pack :data:`AT_ONCE` frames at a time.
+    SCons runs several steps at once in one process; all of them together hold and pack :data:`AT_ONCE` frames.
     """
-    room = _room(profile)
-    return _packed_frames(source, LEVELS[profile], min(jobs, AT_ONCE[profile]), room)
+    return _packed_frames(source, LEVELS[profile], min(jobs, AT_ONCE[profile]), _room(profile))
 
 
 @functools.cache
@@ -235,25 +234,46 @@ def _room(profile: str) -> threading.Semaphore:
 def _packed_frames(
     source: Iterable[Frame], level: int, jobs: int, room: threading.Semaphore | None = None
 ) -> Iterator[Packed]:
-    """Yield the packed frames in order; at most ``jobs + 2`` frames are in memory."""
+    """Yield the packed frames in order. A frame is read when there is room to pack it."""
     room = room or threading.Semaphore(jobs)
     waiting: deque[Future[Packed]] = deque()
+    frames = iter(source)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        for frame in source:
-            waiting.append(pool.submit(_pack, frame, level, room))
-            if len(waiting) > jobs + 1:
+        while task := _next_task(frames, level, room):
+            waiting.append(pool.submit(task))
+            while waiting and (waiting[0].done() or len(waiting) > jobs):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _pack(frame: Frame, level: int, room: threading.Semaphore) -> Packed:
+def _next_task(frames: Iterator[Frame], level: int, room: threading.Semaphore) -> Callable[[], Packed] | None:
+    """Read a frame into the room that there is, and return what packs it and gives the room back."""
+    room.acquire()
+    try:
+        frame = next(frames, None)
+    except BaseException:
+        room.release()
+        raise
+    if frame is None:
+        room.release()
+        return None
+
+    def task() -> Packed:
+        try:
+            return _pack(frame, level)
+        finally:
+            room.release()
+
+    return task
+
+
+def _pack(frame: Frame, level: int) -> Packed:
     import zstandard
 
     # threads=0 would give other bytes than any other number. zstd's own checksum is left out: the table has a
     # better one.
-    with room:
-        packed = zstandard.ZstdCompressor(level=level, threads=1, write_content_size=True).compress(frame.data)
+    packed = zstandard.ZstdCompressor(level=level, threads=1, write_content_size=True).compress(frame.data)
     flags = _CARRIES_ON if frame.carries_on else 0
     digest = hashlib.sha256(frame.data).digest()
     return Packed(data=packed, unpacked=len(frame.data), flags=flags, sha256=digest)

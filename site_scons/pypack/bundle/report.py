@@ -104,7 +104,7 @@ def _write(product: Path, bundles: list[dict[str, Any]]) -> None:
 
 
 def _of_runtime(image: Path, params: Mapping[str, Any]) -> Iterator[File]:
-    for member in list_image(image):
+    for member in (each for each in list_image(image) if each.kind != "dir"):
         standard = member.path.startswith(f"{params['stdlib']}/")
         why = f"the {'standard library' if standard else 'interpreter'} of CPython {params['python']}"
         yield File(
@@ -121,8 +121,8 @@ def _of_packages(
 ) -> Iterator[File]:
     for part, twice in zip(parts, dropped, strict=True):
         known, why = set(twice), _ARROW.join(chains[part["name"]].links)
-        for path, _, size, _ in part["files"]:
-            if path not in known:
+        for path, kind, size, _ in part["files"]:
+            if path not in known and kind != "dir":
                 yield File(path=path, layer="deps", distribution=part["name"], size=size, why=why)
 
 

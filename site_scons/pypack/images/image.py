@@ -159,6 +159,7 @@ class ImageBuilder:
                     continue
                 self._spool.seek(stored.offset)
                 tar.addfile(_header(stored.member), self._spool if stored.member.kind == "file" else None)
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep a kilobyte for each
 
     def _put(self, member: Member, offset: int) -> None:
         path = paths.checked(member.path, archive=self._name)
@@ -188,12 +189,12 @@ def read_image(image: Path) -> Iterator[tuple[Member, IO[bytes] | None]]:
     with _opened(image) as tar:
         for info in tar:
             yield _member(info), tar.extractfile(info) if info.isfile() else None
+            tar.members.clear()  # type: ignore[attr-defined]  # it would keep a kilobyte for each
 
 
 def list_image(image: Path) -> list[Member]:
     """Return the members of an image without reading their contents."""
-    with _opened(image) as tar:
-        return [_member(info) for info in tar]
+    return [member for member, _ in read_image(image)]
 
 
 @contextmanager

@@ -74,7 +74,8 @@ def _read(image: Path, *, name: str) -> dict[str, Any]:
 def _is_text(folder: str, name: str) -> bool:
     if folder == SITE:
         return name.endswith(".pth") and not name.startswith(".")  # as CPython's site has it
-    return name == "METADATA" and folder.endswith(".dist-info")
+    # what a package has vendored brings metadata too, further below
+    return name == "METADATA" and folder.endswith(".dist-info") and posixpath.dirname(folder) == SITE
 
 
 def _mark(member: Member, stream: IO[bytes] | None, text: bytes | None) -> str:
