@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pypack.bundle import verify
-from tests.support.bundles import File, bundle, write, write_sparse
+from tests.support.bundles import File, Recipe, bundle, write, write_sparse
 from tests.support.launchers import environment, launcher, recipe
 
 ODD = "a b\n'\"$(x)` \\ äöü☃ \udcff*"
