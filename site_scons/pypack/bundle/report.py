@@ -128,12 +128,13 @@ def _of_packages(
 
 def _of_app(path: Path, found: verify.Bundle, project: Project) -> Iterator[File]:
     known = app.reasons(project)
+    other = "the program's build backend puts it there" if project.package else "the program's own metadata"
     for info in _entries(path, found):
         source = _source(info.filename).removeprefix("app/")
         if not info.filename.startswith("app/"):
             name, why = "bootstrap", "pypack: it starts the program, or describes it"
         else:
-            name, why = "app", known.get(source, "the program's own metadata")
+            name, why = "app", known.get(source, other)
         yield File(path=info.filename, layer="app", distribution=name, size=info.file_size, why=why)
 
 
