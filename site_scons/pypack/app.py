@@ -163,7 +163,8 @@ def reasons(project: Project) -> dict[str, str]:
     for pattern in project.include:
         for inside, _ in _included(replace(project, include=(pattern,))):
             found[inside] = f"include: {pattern}"
-    found.update({inside: "it is in the program's folder" for inside, _ in _walk(project)})
+    if not project.package:
+        found.update({inside: "it is in the program's folder" for inside, _ in _walk(project)})
     return {_below(project.under, inside): why for inside, why in found.items()}
 
 
