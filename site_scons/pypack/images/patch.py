@@ -74,7 +74,7 @@ def clean_sysconfig(builder: ImageBuilder, stdlib: str, *, install: str, build: 
     """
     folders = tuple(build)
     for path in _matching(builder, f"{stdlib}/_sysconfigdata*.py"):
-        values = _variables(builder.read(path), path)
+        values = variables(builder.read(path), path)
         prefixes = tuple({install, str(values.get("prefix") or install)} - _SYSTEM_PREFIXES)
         rows = "\n".join(f"    {key!r}: {_value(values[key], prefixes, folders)!r}," for key in sorted(values))
         builder.replace(path, _SYSCONFIG.format(rows=rows, token=_PREFIX).encode())
@@ -118,7 +118,8 @@ def _below(folders: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w./+-])(?:{names})(?=$|[/\s'\":;,=)])|(?<=-[ILF])(?:{names})(?=$|[/\s'\":;,=)])")
 
 
-def _variables(data: bytes, path: str) -> dict[str, object]:
+def variables(data: bytes, path: str) -> dict[str, object]:
+    """Return ``build_time_vars`` of a ``_sysconfigdata`` module, which is not run; ``path`` is its name in errors."""
     try:
         for node in ast.parse(data).body:
             if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["build_time_vars"]:

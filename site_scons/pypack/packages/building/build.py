@@ -36,10 +36,9 @@ def run(context: Context) -> None:
     locked, tree, interpreter, *images = context.inputs
     params = context.params
     target = {**params["target"], "runtime": images[0], "dev": images[-1]} if images else None
-    whom = params["for"] if images else "any target"
     native = bool(images)
     with (
-        context.timed(f"building {params['label']} for {whom}") if native else nullcontext(),
+        context.timed(f"building {params['label']} for {params['for']}") if native else nullcontext(),
         room.opened(
             context, params["label"], tree=tree, interpreter=interpreter, layout=params["layout"].value,
             requirements=context.extra, target=target,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 from dataclasses import dataclass
 from pprint import pformat
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypack import hosts
 from pypack.errors import StepError
+from pypack.images import patch
 from pypack.images.image import read_image, unpack
 from pypack.packages.building.backend import OTHER, READ
 
@@ -72,8 +72,7 @@ def _variables(runtime: Path, stdlib: str) -> dict[str, Any]:
     for member, stream in read_image(runtime):
         folder, name = posixpath.split(member.path)
         if stream is not None and folder == stdlib and name.startswith("_sysconfigdata_"):
-            tree = ast.parse(stream.read())
-            return next(ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+            return patch.variables(stream.read(), member.path)
     raise StepError(
         "the target's Python has no module _sysconfigdata: nothing can be compiled for it", do=OTHER, see=READ
     )
