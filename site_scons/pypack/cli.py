@@ -129,6 +129,7 @@ def _add_build(build: argparse.ArgumentParser) -> None:
     add("-o", "--output", default="", metavar="OUT", help="file to write (default: dist/<target>/<name>)")
     add("--name", default="", help="name of the executable")
     add("--mode", default="", metavar="M", help="onefile")
+    add("--startup", default="", metavar="S", help="normal, or fast: garbage collection held back while importing")
     add(
         "--profile",
         default="",
@@ -281,7 +282,9 @@ def _asked_for(options: argparse.Namespace) -> tuple[Project, list[Target]]:
     from pypack import project, targets
 
     app = Path(options.dir) if options.dir else None
-    found = project.load(app, entry=options.entry, name=options.name, mode=options.mode, **_packages(options))
+    found = project.load(
+        app, entry=options.entry, name=options.name, mode=options.mode, startup=options.startup, **_packages(options)
+    )
     return found, targets.select([options.target] if options.target else found.targets, targets.load())
 
 
@@ -314,7 +317,8 @@ def _build(options: argparse.Namespace) -> int:
     values = {
         "app": options.dir or ("" if options.entry else "."), "entry": options.entry, "name": options.name,
         "target": options.target, "python": options.python, "runtime": options.runtime,
-        "mode": options.mode, "profile": options.profile, "sources": "no" if options.no_sources else "",
+        "mode": options.mode, "startup": options.startup, "profile": options.profile,
+        "sources": "no" if options.no_sources else "",
         "offline": "yes" if options.offline else "", "upgrade": "yes" if options.upgrade else "",
         "verbose": "yes" if options.verbose else "",
         "out": str(Path(options.output).absolute()) if options.output else "",

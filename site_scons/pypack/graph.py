@@ -111,6 +111,7 @@ def _bundle(plan: Plan) -> Step:
             "target": target.name,
             "container": target.container,
             "mode": project.mode,
+            "startup": project.startup,
             "launch": target.launch,
             "python": at.python,
             "libpython": at.libpython if target.launch == "embed" else "",

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
 
 Mode = Literal["onefile"]
+Startup = Literal["normal", "fast"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,7 @@ class Project:
     optimize: int = 0
     profile: str = "release"
     mode: str = "onefile"
+    startup: str = "normal"
     floors: dict[str, str] = field(default_factory=dict)
     no_binary: tuple[str, ...] = ()
     no_build: bool = False
@@ -119,6 +121,7 @@ def _settle(
     values.setdefault("package", manifest is not None and manifest.built and not found.under)
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
+    _check_choice("startup", values.get("startup", "normal"), get_args(Startup))
     if dependencies and dependencies.kind == "venv":  # what is installed is of its minor version
         from pypack.packages import venv
 

@@ -18,7 +18,7 @@ _KEYS = {
     "floors": dict, "console": bool, "icon": str, "company": str, "description": str, "copyright": str,
     "sign": dict, "extras": list, "groups": list, "wheels": list, "venv": str,
     "no_binary": list, "no_build": bool, "exclude_packages": list, "exclude_tests": bool, "optimize": int,
-    "package": bool,
+    "package": bool, "startup": str,
 }  # fmt: skip
 _LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels", "no_binary", "exclude_packages")
 _ALSO = {

@@ -31,6 +31,18 @@ def app(folder, text="import sys\nprint('hi', sys.argv[1:])\n", **files):
     return folder
 
 
+COLLECTOR = """
+import gc
+held = gc.get_threshold()[0], gc.get_freeze_count()
+class Main:
+    @staticmethod
+    def run():
+        assert held == (100000, 0), held
+        assert gc.get_threshold()[0] < 10000 and gc.get_freeze_count() > 0
+        return 5
+"""
+
+
 def products(checkout):
     return [path for path in (checkout.path / "dist").rglob("*") if path.is_file()]
 
@@ -68,8 +80,9 @@ def test_function_entries_and_no_sources(checkout, start, tmp_path):
     folder = app(tmp_path / "f", "")
     (folder / "pkg").mkdir()
     (folder / "pkg/__init__.py").write_text("")
-    (folder / "pkg/cli.py").write_text("class Main:\n    @staticmethod\n    def run():\n        return 5\n")
-    checkout.pypack("build", str(folder), "--entry", "pkg.cli:Main.run", "--name", "five", "--no-sources", *DEV)
+    (folder / "pkg/cli.py").write_text(COLLECTOR)
+    words = ["--entry", "pkg.cli:Main.run", "--name", "five", "--no-sources", "--startup", "fast"]
+    checkout.pypack("build", str(folder), *words, *DEV)
     assert start(checkout.bundle("five")).code == 5
     listed = subprocess.run(["unzip", "-l", checkout.bundle("five")], capture_output=True, text=True, check=True).stdout
     assert "app/pkg/cli.pyc" in listed
@@ -77,12 +90,14 @@ def test_function_entries_and_no_sources(checkout, start, tmp_path):
 
 
 def test_tracebacks_show_source_lines(checkout, start, tmp_path):
-    broken = app(tmp_path / "t", "def broken():\n    return 1 / 0\n\nbroken()\n")
+    last = "class Last:\n    def __del__(self): print('gone')\nlast = Last()\n"
+    broken = app(tmp_path / "t", f"{last}def broken():\n    return 1 / 0\n\nbroken()\n")
     checkout.pypack("build", str(broken), "--name", "broken", *DEV)
     done = start(checkout.bundle("broken"))
     assert done.code == 1
     assert "return 1 / 0" in done.err
     assert "ZeroDivisionError" in done.err
+    assert done.out == "gone\n"  # the program's own names go before Python itself
 
 
 def test_targets_version_inspect(checkout, built):

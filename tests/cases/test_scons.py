@@ -194,7 +194,8 @@ def test_clean_removes_what_was_built(checkout, own_cache):
 
 def test_help_explains_every_variable(checkout):
     told = checkout.scons("-h").out
-    for name in ("target", "app", "entry", "python", "runtime", "requirements", "profile", "sources", "offline"):
+    names = "target app entry python runtime requirements profile startup sources offline"
+    for name in names.split():
         assert re.search(rf"^{name}: \S", told, re.M), name
     assert "scons target=linux-musl-x86_64 app=examples/greet" in told
 

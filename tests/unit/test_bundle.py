@@ -119,7 +119,7 @@ def test_a_trailer_that_does_not_fit_is_refused():
 
 PARAMS = {
     "name": "demo", "version": "1", "target": "linux-musl-x86_64", "container": "elf",
-    "compiler": "test", "mode": "onefile", "launch": "exec",
+    "compiler": "test", "mode": "onefile", "startup": "normal", "launch": "exec",
     "python": "bin/python3.13", "site": "lib/python3.13/site-packages", "options": list(graph.OPTIONS),
     "entry": {"kind": "script", "name": "demo.py", "function": ""}, "sources": True, "pins": [], "tools": {},
     "runtime": {"provider": "test", "version": ".".join(map(str, sys.version_info[:3])), "static": True},

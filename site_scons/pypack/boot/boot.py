@@ -7,14 +7,24 @@
 import sys
 
 
-class Pypack:
-    """What a program can ask about its own bundle, as ``sys.pypack``."""
+def apart(function):
+    # A function keeps the names of its module alive, and here those are the program's own: objects in them would not go
+    # before Python itself is half gone, and their __del__ could do nothing. So what outlives start() gets names of its own.
+    space = {"__builtins__": __builtins__, "__name__": "pypack"}
+    return type(function)(function.__code__, space, None, function.__defaults__)
 
-    def __init__(self, values):
-        self.__dict__.update(values)
 
-    def __repr__(self):
-        return "sys.pypack(%s)" % ", ".join("%s=%r" % pair for pair in self.__dict__.items())
+def about(values):
+    class Pypack:
+        """What a program can ask about its own bundle, as ``sys.pypack``."""
+
+        def __init__(self):
+            self.__dict__.update(values)
+
+        def __repr__(self):
+            return "sys.pypack(%s)" % ", ".join("%s=%r" % pair for pair in self.__dict__.items())
+
+    return Pypack()
 
 
 def start():
@@ -48,7 +58,7 @@ def start():
     for folder in filter(None, facts["deps"].split("\t")):
         sys.path.append(layers + separator + folder.replace("/", separator))
     sys.path += libraries
-    sys.pypack = Pypack(
+    sys.pypack = apart(about)(
         {
             "name": facts["name"],
             "version": facts["version"],
@@ -58,20 +68,25 @@ def start():
             "mode": facts["mode"],
         }
     )
+    loader = apart(find_in_layers)(layers + separator, separator, system)
     names()
     if "site" in facts:  # .pth files of packages that run code; the paths in them are in sys.path already
         import site
 
         site.addsitedir(layers + separator + facts["site"].replace("/", separator))
+    end = None
+    if facts.get("startup") == "fast":
+        end = apart(hold_collector)()
+        import_lazily()
     if facts["kind"] == "script":
         path = app + separator + facts["entry"].replace("/", separator)
         if "/" in facts["entry"]:  # "python FILE" looks in the folder of the file first
             sys.path.insert(0, path.rpartition(separator)[0])
-        return script(path)
+        return script(path, loader)
     if facts["kind"] == "function":
-        return function(facts["entry"], facts["function"])
+        return function(facts["entry"], facts["function"], end)
     if facts["kind"] == "scripts":
-        return command(dict(pair.split("=", 1) for pair in facts["scripts"].split("\t")), separator)
+        return command(dict(pair.split("=", 1) for pair in facts["scripts"].split("\t")), separator, end)
     return module(facts["entry"])
 
 
@@ -121,12 +136,12 @@ def module(name):
     )
 
 
-def script(path):
+def script(path, loader):
     # What "python FILE" does.
     import _frozen_importlib_external as external
 
     try:
-        loader = external.SourceFileLoader("__main__", path)
+        loader = loader("__main__", path)
         code = loader.get_code("__main__")
     except FileNotFoundError:  # built without sources
         loader = external.SourcelessFileLoader("__main__", path + "c")
@@ -134,15 +149,17 @@ def script(path):
     become(code, __file__=path, __cached__=None, __spec__=None, __loader__=loader, __package__=None)
 
 
-def function(name, attributes):
+def function(name, attributes, imported):
     # What a console script does.
     target = __import__(name, fromlist=["*"])
     for attribute in attributes.split("."):
         target = getattr(target, attribute)
+    if imported:
+        imported()
     sys.exit(target())
 
 
-def command(scripts, separator):
+def command(scripts, separator, end):
     # Several programs in one file: the name that the bundle was started by chooses one, else the first argument.
     name = sys.argv[0].rpartition(separator)[2]
     if separator == "\\" and name.lower().endswith(".exe"):
@@ -152,7 +169,8 @@ def command(scripts, separator):
         if name not in scripts:
             return which(scripts, name)
         del sys.argv[1]
-    function(*scripts[name].split(":"))
+    module, function_name = scripts[name].split(":")
+    function(module, function_name, end)
 
 
 def which(scripts, name):

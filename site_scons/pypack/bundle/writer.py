@@ -143,6 +143,7 @@ def launch_file(
         "version": params["version"],
         "target": params["target"],
         "mode": params["mode"],
+        "startup": params["startup"],
         "kind": params["entry"]["kind"],
         "entry": params["entry"]["name"],
         "function": params["entry"]["function"],

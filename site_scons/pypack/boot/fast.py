@@ -1,0 +1,56 @@
+# startup = "fast". When a bundle is built this stands in front of boot.py, in the same file.
+
+
+def hold_collector(most=100000):
+    """Let the garbage collector rest while the program is imported; return what ends that.
+
+    It rests until ``most`` container objects more have come into being than have gone. It then looks whether an import is
+    under way: if so it goes on resting, for as many again; if not, or when the function that is returned is called, it
+    works as always. What is there at such a moment is left out of collections until the program ends (gc.freeze): it
+    is what was imported. At the end it counts again, so that files in it are closed as ever.
+    """
+    # boot.py runs this with other globals, so all that it uses is its own
+    import atexit
+    import gc
+    import sys
+
+    usual = gc.get_threshold()
+
+    def importing():
+        frame = sys._getframe()
+        while frame is not None:
+            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+                return True
+            frame = frame.f_back
+        return False
+
+    def end():
+        if look in gc.callbacks:
+            gc.callbacks.remove(look)
+            gc.freeze()
+            if gc.get_threshold()[0] == most:  # the program may have set its own
+                gc.set_threshold(*usual)
+
+    def look(phase, facts):
+        if phase == "stop":
+            if importing():
+                gc.freeze()
+            else:
+                end()
+
+    def finish():
+        end()
+        gc.unfreeze()
+
+    gc.set_threshold(most, *usual[1:])
+    gc.callbacks.append(look)
+    atexit.register(finish)
+    return end
+
+
+def import_lazily():
+    """Make all imports of modules lazy where CPython can do that (PEP 810, 3.15); elsewhere do nothing."""
+    import sys
+
+    if hasattr(sys, "set_lazy_imports"):
+        sys.set_lazy_imports("all")

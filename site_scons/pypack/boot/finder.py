@@ -1,0 +1,117 @@
+# How modules are found and loaded in layers. When a bundle is built this stands in front of boot.py, in the same file.
+#
+# Nothing ever changes in a layer, and its bytecode is never compared with sources. CPython's own finder looks at a folder's time
+# for each import and at up to four files for a package, and its loader at the source before it opens the bytecode: in a program
+# of 300 modules that is half of all system calls. These look at a folder once and open the bytecode at once. Whatever is not as
+# a build leaves it goes CPython's way, and so do folders outside of the layers.
+
+
+def find_in_layers(layers, separator, system):
+    """Take over all folders below ``layers`` (which ends in a separator); return the loader of sources."""
+    # boot.py runs this with other globals, so all that it uses is its own
+    import sys
+
+    import _frozen_importlib_external as external
+    import _imp
+    import marshal
+
+    loads, mend_path = marshal.loads, _imp._fix_co_filename
+    opened, read, close, listed = system.open, system.read, system.close, system.listdir
+    flags = system.O_RDONLY | getattr(system, "O_BINARY", 0)
+    unchecked = external.MAGIC_NUMBER + b"\1\0\0\0"  # PEP 552
+    bytecode, tail = separator + "__pycache__" + separator, "." + str(sys.implementation.cache_tag) + ".pyc"
+    spec_of = type(sys.__spec__)
+    finders = sys.path_importer_cache
+    cpythons = external.SourceFileLoader.get_code
+
+    def content(path):
+        descriptor = opened(path, flags)
+        try:
+            data = piece = read(descriptor, 65536)
+            if len(data) == 65536:
+                pieces = [data]
+                while piece:
+                    piece = read(descriptor, 1 << 20)
+                    pieces.append(piece)
+                data = b"".join(pieces)
+            return data
+        finally:
+            close(descriptor)
+
+    def compiled_path(path):
+        folder, _, file = path.rpartition(separator)
+        return folder + bytecode + file[:-3] + tail
+
+    class Loader(external.SourceFileLoader):
+        def get_code(self, name):
+            try:
+                data = content(compiled_path(self.path))
+                if data[:8] != unchecked:
+                    return cpythons(self, name)
+                code = loads(memoryview(data)[16:])
+                mend_path(code, self.path)
+                return code
+            except Exception:  # no bytecode, or a damaged one
+                return cpythons(self, name)
+
+    loaders = [(each, external.ExtensionFileLoader) for each in _imp.extension_suffixes()]
+    loaders += [(".py", Loader), (".pyc", external.SourcelessFileLoader)]
+    beginnings = [("__init__" + suffix, loader) for suffix, loader in loaders]
+
+    def described(name, loader, path, folders):
+        spec = spec_of(name, loader(name, path), origin=path)
+        spec.has_location = True
+        spec.submodule_search_locations = folders
+        if loader is Loader:
+            spec.cached = compiled_path(path)  # else CPython works it out, in more steps
+        return spec
+
+    nothing = frozenset([""])  # of what is no folder; no file has that name
+
+    class Finder(external.FileFinder):
+        def __init__(self, path):
+            self.path = path
+            self.names = None
+
+        def invalidate_caches(self):
+            self.names = None
+
+        def look(self):
+            try:
+                self.names = frozenset(listed(self.path))
+            except OSError:
+                self.names = nothing
+            return self.names
+
+        def find_spec(self, fullname, target=None):
+            names = self.names
+            if names is None:
+                names = self.look()
+            name = fullname.rpartition(".")[2]
+            portion = None
+            if name in names:
+                folder = self.path + separator + name
+                inside = finders.get(folder)
+                if type(inside) is not Finder:
+                    inside = finders[folder] = Finder(folder)
+                found = inside.look() if inside.names is None else inside.names
+                for file, loader in beginnings:
+                    if file in found:
+                        return described(fullname, loader, folder + separator + file, [folder])
+                if found is not nothing:
+                    portion = spec_of(fullname, None)  # of a namespace package
+                    portion.submodule_search_locations = [folder]
+            for suffix, loader in loaders:
+                if name + suffix in names:
+                    return described(fullname, loader, self.path + separator + name + suffix, None)
+            return portion
+
+    def hook(path):
+        if isinstance(path, str) and path.startswith(layers):
+            return Finder(path)
+        raise ImportError("not a folder of the bundle's layers", path=path)
+
+    sys.path_hooks.insert(0, hook)
+    for path in [path for path in finders if path.startswith(layers)]:
+        del finders[path]
+    return Loader
