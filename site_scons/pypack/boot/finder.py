@@ -16,7 +16,7 @@ def find_in_layers(layers, separator, system):
     import marshal
 
     loads, mend_path = marshal.loads, _imp._fix_co_filename
-    opened, read, close, listed = system.open, system.read, system.close, system.listdir
+    opened, told, read, close, listed = system.open, system.fstat, system.read, system.close, system.listdir
     flags = system.O_RDONLY | getattr(system, "O_BINARY", 0)
     unchecked = external.MAGIC_NUMBER + b"\1\0\0\0"  # PEP 552
     bytecode, tail = separator + "__pycache__" + separator, "." + str(sys.implementation.cache_tag) + ".pyc"
@@ -27,14 +27,7 @@ def find_in_layers(layers, separator, system):
     def content(path):
         descriptor = opened(path, flags)
         try:
-            data = piece = read(descriptor, 65536)
-            if len(data) == 65536:
-                pieces = [data]
-                while piece:
-                    piece = read(descriptor, 1 << 20)
-                    pieces.append(piece)
-                data = b"".join(pieces)
-            return data
+            return read(descriptor, told(descriptor).st_size)
         finally:
             close(descriptor)
 
@@ -43,9 +36,12 @@ def find_in_layers(layers, separator, system):
         return folder + bytecode + file[:-3] + tail
 
     class Loader(external.SourceFileLoader):
+        def __init__(self, fullname, path):
+            self.name, self.path, self.compiled = fullname, path, compiled_path(path)
+
         def get_code(self, name):
             try:
-                data = content(compiled_path(self.path))
+                data = content(self.compiled)
                 if data[:8] != unchecked:
                     return cpythons(self, name)
                 code = loads(memoryview(data)[16:])
@@ -58,12 +54,13 @@ def find_in_layers(layers, separator, system):
     loaders += [(".py", Loader), (".pyc", external.SourcelessFileLoader)]
     beginnings = [("__init__" + suffix, loader) for suffix, loader in loaders]
 
-    def described(name, loader, path, folders):
-        spec = spec_of(name, loader(name, path), origin=path)
+    def described(name, kind, path, folders):
+        loader = kind(name, path)
+        spec = spec_of(name, loader, origin=path)
         spec.has_location = True
         spec.submodule_search_locations = folders
-        if loader is Loader:
-            spec.cached = compiled_path(path)  # else CPython works it out, in more steps
+        if kind is Loader:
+            spec.cached = loader.compiled  # else CPython works it out, in more steps
         return spec
 
     nothing = frozenset([""])  # of what is no folder; no file has that name
