@@ -124,6 +124,15 @@ def test_cut_at_many_places(stub, tmp_path):
         bench.path.write_bytes(content)
 
 
+def test_cut_at_each_byte_of_the_trailer(tmp_path):
+    content = bundle(launcher(), small())
+    bench = Bench(tmp_path / "0", content)
+    for count in range(1, len(content) - trailer_at(content) + 1):
+        os.truncate(bench.path, len(content) - count)
+        done = bench.start()
+        assert sound(done, {101, 102}), (count, done)
+
+
 def test_bare_launcher(stub, tmp_path):
     done = Bench(tmp_path / "0", stub).start()
     assert done.returncode == 101
