@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -54,6 +55,24 @@ def packages(session: nox.Session) -> None:
     """Let real packages do real work on every target, or those named behind --, and print what came of it."""
     _system_packages(session, SYSTEM)
     session.run(_venv(session, "test"), "-m", "tests.packages", *session.posargs)
+
+
+@nox.session(python=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz the launcher's readers, 60 s each (-- --seconds 600), with libFuzzer; a finding is a failure."""
+    _system_packages(session, {"clang": "clang", "llvm-profdata": "llvm"})
+    version = str(session.run("clang", "-dumpversion", external=True, silent=True)).strip()
+    library = f"-print-file-name=libclang_rt.fuzzer-{platform.machine()}.a"
+    place = str(session.run("clang", library, external=True, silent=True)).strip()
+    _system_packages(session, {place: f"libclang-rt-{version.partition('.')[0]}-dev"})
+    session.run(_venv(session, "test"), "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(python=False)
+def bench(session: nox.Session) -> None:
+    """Measure bundles beside plain Python, and beside PyInstaller and Nuitka once -- --peers has built them."""
+    _system_packages(session, {"strace": "strace", "zstd": "zstd"})
+    session.run(_venv(session, "test"), "-m", "tests.bench", *session.posargs)
 
 
 @nox.session(python=False)
