@@ -16,8 +16,9 @@ import pytest
 from pypack import hosts, targets
 from pypack.errors import InputError
 from pypack.images.image import list_image
+from pypack.packages import locked
 from pypack.pipeline import Settings, Step
-from pypack.providers import choose, given_facts, probe
+from pypack.providers import choose, given_facts, kept, probe
 from pypack.providers.base import Request, Runtime
 
 _SPEC = importlib.util.spec_from_file_location("pbs_shape", Path(__file__).with_name("test_providers_pbs.py"))
@@ -237,6 +238,20 @@ def test_runtime_of_another_system_is_refused(given, tmp_path, name):
     (tmp_path / "a.tar.gz").write_bytes(shape.pbs_archive())
     with pytest.raises(InputError, match=f"cannot serve {name}: its interpreter is elf for x86_64, not"):
         given(tmp_path / "a.tar.gz", target=TABLE[name])
+
+
+def test_a_lock_pins_a_runtime_that_was_given_by_its_path(given, record, tmp_path):
+    archive = tmp_path / "a.tar.gz"
+    archive.write_bytes(shape.pbs_archive())
+    pin = locked.of_runtime(given(archive))
+    assert (pin.provider, pin.version, pin.sha256) == ("given", "3.13.15", "")
+    how = {"where": "the lock", "settings": Settings(say=lambda _: None), "record": record}
+    again = kept.runtime(Request(target=GNU, version="3.13"), str(archive), pin, **how)
+    assert (again.provider, again.version) == ("given", "3.13.15")
+    with pytest.raises(InputError, match="which was given by its path or address"):
+        kept.runtime(Request(target=GNU), "auto", pin, **how)
+    with pytest.raises(InputError, match=r"and that is not to be had: the runtime .* does not exist"):
+        kept.runtime(Request(target=GNU), str(tmp_path / "gone.tar.gz"), pin, **how)
 
 
 def test_runtime_of_another_version_is_refused(given, tmp_path):

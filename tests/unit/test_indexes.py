@@ -124,11 +124,14 @@ def test_without_a_login_the_answer_is_told(served, tmp_path):
         get(served, tmp_path)
 
 
-def test_an_authority_of_one_s_own(monkeypatch, tmp_path, uv_cache):
+def test_an_authority_and_a_certificate_of_one_s_own(monkeypatch, tmp_path, uv_cache):
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("bob@x.test").private_key_and_cert_chain_pem.write_to_path(tmp_path / "bob.pem")
     served = Index(context)
     served.add("aaa", "1.0")
     (tmp_path / "requirements.txt").write_text("aaa\n")
@@ -138,6 +141,7 @@ def test_an_authority_of_one_s_own(monkeypatch, tmp_path, uv_cache):
     monkeypatch.setenv("UV_DEFAULT_INDEX", served.url)
     monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CLIENT_CERT", str(tmp_path / "bob.pem"))
     how = Asking(settings=Settings(say=lambda _: None))
     try:
         table = tomllib.loads(asking.compiled(dependencies, "cannot be resolved", ("--universal",), how))

@@ -122,6 +122,7 @@ def _session() -> requests.Session:
     if "REQUESTS_CA_BUNDLE" not in os.environ and "CURL_CA_BUNDLE" not in os.environ:
         # OpenSSL's own names for the authorities that a machine trusts; requests looks at its own only
         session.verify = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or True
+    session.cert = os.environ.get("SSL_CLIENT_CERT") or None  # uv's name for a certificate and its key, in one file
     return session
 
 
