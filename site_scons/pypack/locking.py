@@ -56,6 +56,8 @@ def write(project: Project, targets: Sequence[Target], *, upgrade: Upgrade, sett
     chosen = _parts(targets)
     keep: Mapping[str, LockedRuntime] = {} if upgrade.everything or made is None else made.runtimes
     runtimes = {each.name: _runtime(project, each, keep.get(each.name), settings) for each in chosen}
+    for target in chosen:
+        cover.check_python(project, target, runtimes[target.name])
     places = [
         Place(target=rows.raised(each, project.floors), python=runtimes[each.name].version) for each in chosen
     ]  # fmt: skip

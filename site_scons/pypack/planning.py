@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
-from pypack.packages import environment, indexes, lock, locked, selection, uv_settings
+from pypack.packages import cover, environment, indexes, lock, locked, selection, uv_settings
 from pypack.packages.building.steps import Builder
 from pypack.pipeline import Context
 from pypack.providers import choose, kept, kits
@@ -149,6 +149,7 @@ def runtime(project: Project, target: Target, *, build: Path, settings: Settings
     found = chosen(native=False)
     if found.static and _needs_native(project, target, found, build, settings):
         found = chosen(native=True)
+    cover.check_python(project, target, found)
     for note in found.notes:
         settings.say(f"  note: {note}")
     return found

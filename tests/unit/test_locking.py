@@ -232,6 +232,16 @@ def test_a_wheel_as_a_program_has_a_lock_of_its_own(index, app, tmp_path):
     assert project.load(wheel, runtime="pbs").dependencies.file == tmp_path / "pylock.bbb.toml"
 
 
+@pytest.mark.parametrize(
+    ("python", "told"), [(">=3.14", "asks for Python >=3.14, and linux-gnu-x86_64 gets CPython 3.13.5 from pbs"),
+                         ("3.13", "requires-python in .* is '3.13'")],
+)  # fmt: skip
+def test_a_program_for_another_python(app, python, told):
+    for call in (lock, plan):
+        with pytest.raises(InputError, match=told):
+            call(app("aaa", python=python))
+
+
 # --- what a lock is held against --------------------------------------------------------------------------------------
 
 

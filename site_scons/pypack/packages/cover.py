@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from pypack.packages.inputs import Dependencies
+    from pypack.project import Project
+    from pypack.providers.base import Runtime
     from pypack.targets import Target
 
 _READ = "docs/dependencies.md"
@@ -38,6 +40,28 @@ def check(table: Mapping[str, Any], dependencies: Dependencies, *, target: Targe
             do=f"run {renew}",
             see=_READ,
         )
+
+
+def check_python(project: Project, target: Target, runtime: Runtime) -> None:
+    """Refuse a runtime of a version that the program itself, or a script's inline metadata, says it does not run on."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    inner = project.dependencies.manifest if project.dependencies else None
+    for manifest in filter(None, (project.manifest, inner)):
+        wanted = manifest.requires_python
+        try:
+            fits = SpecifierSet(wanted).contains(runtime.version, prereleases=True)
+        except InvalidSpecifier as error:
+            raise InputError(
+                f"requires-python in {manifest.file} is {wanted!r}", do="mend the file", see=_READ
+            ) from error
+        if not fits:
+            raise InputError(
+                f"{manifest.file} asks for Python {wanted}, and {target.name} gets CPython {runtime.version}"
+                f" from {runtime.provider}",
+                do="ask for another one with --python (python = …), or change requires-python",
+                see=_READ,
+            )
 
 
 def _foreign(table: Mapping[str, Any], dependencies: Dependencies, target: Target, python: str) -> Iterator[str]:
