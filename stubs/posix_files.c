@@ -117,7 +117,9 @@ oserr folder_make_all(const char *path)
     char *above = path_parent(path);
     error = folder_make_all(above);
     memory_free(above);
-    return error ? error : folder_make(path);
+    if (!error)
+        error = folder_make(path);
+    return system_meaning(error) == MEANS_EXISTS ? 0 : error; /* another thread or process was faster */
 }
 
 static oserr empty_folder(int folder)

@@ -33,7 +33,9 @@ oserr folder_make_all(const char *path)
     char *above = path_parent(path);
     error = *above && strlen(above) < strlen(path) ? folder_make_all(above) : ERROR_PATH_NOT_FOUND;
     memory_free(above);
-    return error ? error : folder_make(path);
+    if (!error)
+        error = folder_make(path);
+    return system_meaning(error) == MEANS_EXISTS ? 0 : error; /* another thread or process was faster */
 }
 
 struct patience {

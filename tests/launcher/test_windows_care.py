@@ -64,6 +64,18 @@ def test_a_damaged_layer_is_named(windows, facts, tmp_path):
     assert "frame" in text(done.stderr)
 
 
+def test_threads_that_make_the_same_folders(windows, tmp_path):
+    """Two files of one new folder are unpacked at the same time, again and again."""
+    folders = [f"site-packages/n{number}/a/b/c" for number in range(150)]
+    deps = [File(path=f"{folder}/{name}", data=b"x") for folder in folders for name in ("one", "two")]
+    made = recipe("", deps=deps)
+    many = write(tmp_path / "many.exe", bundle(launcher(), made, cut=(1, 8 << 20)))  # each file is a frame of its own
+    windows = windows.with_cache(tmp_path / "cache")
+    done = windows.start(many, PYPACK_SELF="extract")
+    assert done.returncode == 0, text(done.stderr)
+    assert len(list((tmp_path / "cache" / "layers").glob("*/site-packages/*/a/b/c/*"))) == len(deps)
+
+
 @pytest.mark.parametrize("name", ["nul.txt", "com1", "what?", "a:stream", "ends."])
 def test_names_that_windows_reads_otherwise(windows, tmp_path, name):
     made = recipe("")
