@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pypack import app, bytecode, fetch, hosts, stub, targets
 from pypack.bundle import facts, layer, manifest, writer
@@ -20,53 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pypack.packages import venv
-    from pypack.packages.building.steps import Builder
+    from pypack.plans import Plan
     from pypack.project import Project
     from pypack.providers.base import Runtime
     from pypack.targets import Target
 
 OPTIONS = ("-I", "-S", "-B")
 """How Python is started: isolated, without ``site``, and it never writes bytecode into a layer."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All that one bundle is made from.
-
-    ``files`` is the digest of the app's files, ``build`` the folder of products, on the disk. ``kit`` makes the image
-    that compiles Python for the runtime's minor version; without one, sources are bundled as they are. ``builder`` is
-    the whole interpreter that the kit is cut from: packages are built by it.
-    """
-
-    project: Project
-    target: Target
-    runtime: Runtime
-    files: str
-    build: Path
-    kit: Step | None
-    builder: Builder | None = None
-    offline: bool = False
-
-    @property
-    def place(self) -> str:
-        """Folder below ``build/`` for what is made of the project for this target."""
-        return f"apps/{self.project.name}/{self.target.name}"
-
-    @property
-    def sources(self) -> bool:
-        """Whether .py files are bundled."""
-        return self.project.sources or self.kit is None
-
-    @property
-    def flavour(self) -> str:
-        """A part of the names of what is compiled, so that what was compiled differently has another one."""
-        optimized = f"-opt{self.project.optimize}" if self.project.optimize and self.kit else ""
-        return f"{'' if self.sources else '-nosource'}{optimized}"
-
-    def rules(self, distribution: str) -> selection.Rules:
-        """Return what of a distribution, or of ``stdlib``, stays out."""
-        project = self.project
-        return selection.rules(distribution, project.exclude_packages, tests=project.exclude_tests)
 
 
 def bundle(plan: Plan) -> Step:
@@ -122,7 +82,7 @@ def _bundle(plan: Plan) -> Step:
             "entry": asdict(project.entry),
             "sources": plan.sources,
             "runtime": {"provider": runtime.provider, "version": runtime.version, "static": runtime.static},
-            "compiler": _by(plan.kit) if plan.kit else "",
+            "compiler": plan.by if plan.kit else "",
             "pins": [{"file": pin.file, "sha256": pin.sha256} for pin in runtime.pins],
             "tools": manifest.tool_versions(),
             "plan": Hidden(plan),
@@ -179,7 +139,7 @@ def compiled_runtime(plan: Plan) -> Step:
     if plan.kit is None and not rules.params:
         return runtime.image
     # compiled by a kit of another origin it is another image
-    own = "" if plan.kit and plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{_by(plan.kit)}"
+    own = "" if plan.kit and plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{plan.by}"
     plain = {"plain": list(bytecode.before_site(at.stdlib))} if plan.project.optimize and plan.sources else {}
     return Step(
         product=f"{runtime.place}/compiled{own}{plan.flavour}{rules.word}.tar",
@@ -187,7 +147,7 @@ def compiled_runtime(plan: Plan) -> Step:
         version=1,
         run=bytecode.run_compile,
         inputs=(runtime.image, plan.kit) if plan.kit else (runtime.image,),
-        params={**_compiler(plan), "below": f"{at.stdlib}/", **plain, **rules.params},
+        params={**plan.compiler, "below": f"{at.stdlib}/", **plain, **rules.params},
     )
 
 
@@ -235,7 +195,9 @@ def deps(plan: Plan) -> list[Step]:
     is made by the same kit share what is made of a wheel.
     """
     locked, images = packages(plan)
-    facts = parts.facts_step(f"{plan.place}/deps{plan.flavour}", locked, images, plan.target)
+    dependencies = plan.project.dependencies
+    exclude = plan.project.exclude_packages if dependencies and dependencies.kind != "venv" else ()
+    facts = parts.facts_step(f"{plan.place}/deps{plan.flavour}", locked, images, plan.target, exclude)
 
     def signed(path: Path) -> tuple[Step, ...]:
         return tuple(_signed(plan, image.product.removesuffix(".tar"), image) for image in images(path))
@@ -305,7 +267,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
     images = []
     for each in found:
         rules = plan.rules(each.name)
-        by = f"{_by(plan.kit)}{plan.flavour}{rules.word}"
+        by = f"{plan.by}{plan.flavour}{rules.word}"
         digest = each.digest(memory / f"{each.info}.json")
         images.append(
             Step(
@@ -314,7 +276,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
                 version=1,
                 run=venv.run_installed,
                 inputs=(plan.kit,) if plan.kit else (),
-                params={**_compiler(plan), **rules.params, "digest": digest, "installed": Hidden(each)},
+                params={**plan.compiler, **rules.params, "digest": digest, "installed": Hidden(each)},
             )
         )
     return tuple(images)
@@ -327,13 +289,13 @@ def app_image(plan: Plan) -> Step:
     place = plan.place if wheel and "zig" in wheel.params else f"apps/{project.name}"  # native: for this target alone
     inputs = [step for step in (wheel, plan.kit) if step]
     return Step(
-        product=f"{place}/app-{_by(plan.kit)}{plan.flavour}.tar",
+        product=f"{place}/app-{plan.by}{plan.flavour}.tar",
         action="app",
         version=4,
         run=app.run_app,
         inputs=tuple(inputs),
         params={
-            **_compiler(plan),
+            **plan.compiler,
             "project": Hidden(project),
             "files": plan.files,
             "metadata": app.metadata(project),
@@ -359,32 +321,15 @@ def _own_wheel(plan: Plan) -> Step:
 
 def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) -> Step:
     rules = plan.rules(distribution)
-    by = f"{_by(plan.kit)}{plan.flavour}{rules.word}"
+    by = f"{plan.by}{plan.flavour}{rules.word}"
     return Step(
         product=f"{place}/{by}/{name.removesuffix('.whl')}.tar",
         action="wheel",
         version=1,
         run=wheels.run_wheel,
         inputs=(wheel, plan.kit) if plan.kit else (wheel,),
-        params={**_compiler(plan), **rules.params},
+        params={**plan.compiler, **rules.params},
     )
-
-
-def _by(kit: Step | None) -> str:
-    """Return a word for the interpreter that compiles, for the names of products."""
-    return kit.product.removesuffix("/kit.tar").removeprefix("runtime/").replace("/", "-") if kit else "plain"
-
-
-def _compiler(plan: Plan) -> dict[str, Any]:
-    """Return the parameters of a step that compiles; ``python`` is ``""`` where nothing can."""
-    python = plan.kit.params["members"][0] if plan.kit else ""
-    minor = plan.runtime.minor if plan.kit else ""  # what is not compiled serves every version
-    return {
-        "minor": minor,
-        "python": python,
-        "sources": plan.sources,
-        "optimize": plan.project.optimize if plan.kit else 0,
-    }
 
 
 def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:

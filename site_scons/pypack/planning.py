@@ -13,6 +13,7 @@ from pypack.errors import InputError, PypackError
 from pypack.packages import cover, environment, indexes, lock, locked, selection, uv_settings
 from pypack.packages.building.steps import Builder
 from pypack.pipeline import Context
+from pypack.plans import Plan
 from pypack.providers import choose, kept, kits
 from pypack.providers.base import Request
 from pypack.targets import load, raised
@@ -68,7 +69,7 @@ def _bundle(project: Project, target: Target, files: str, build: Path, settings:
     return graph.bundle(plan(project, target, files=files, build=build, settings=settings))
 
 
-def plan(project: Project, target: Target, *, files: str, build: Path, settings: Settings) -> graph.Plan:
+def plan(project: Project, target: Target, *, files: str, build: Path, settings: Settings) -> Plan:
     """Choose a runtime for one target, and the interpreter that compiles for it. ``files`` is the app's digest."""
     found = runtime(project, target, build=build, settings=settings)
     target = raised(target, project.floors)  # for the packages: a runtime is built for the lowest
@@ -76,7 +77,7 @@ def plan(project: Project, target: Target, *, files: str, build: Path, settings:
     if lacking := imports.lacking(project, found, files=files, memory=memory):
         settings.say(f"  warning: the program imports {', '.join(lacking)}, and this Python comes without")
     interpreter = _interpreter(project, target, found, build, settings)
-    return graph.Plan(
+    return Plan(
         project=project,
         target=target,
         runtime=found,

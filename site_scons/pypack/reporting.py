@@ -12,17 +12,18 @@ from pypack.pipeline import Hidden, Step
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pypack.plans import Plan
     from pypack.project import Project
 
 
-def plans(step: Step) -> list[graph.Plan]:
+def plans(step: Step) -> list[Plan]:
     """Return what a finished bundle was planned as: one, or one for each processor in it."""
     if "plan" in step.params:
         return [step.params["plan"].value]
     return [plan for each in step.inputs if isinstance(each, Step) for plan in plans(each)]
 
 
-def one(plan: graph.Plan, place: Path) -> Step:
+def one(plan: Plan, place: Path) -> Step:
     """Return the step that tells what is in the bundle of ``plan`` and why; ``place`` is the finished file."""
     project, runtime = plan.project, plan.runtime
     dependencies = project.dependencies

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pypack import graph, project, targets
+from pypack import graph, plans, project, targets
 from pypack.macho.identity import Sign
 from pypack.packages import lock
 from pypack.pipeline import Step
@@ -29,7 +29,7 @@ def last(tmp_path):
     runtime = Runtime(provider="pbs", version="3.13.11", place="runtime/x", image=image)
 
     def call(target: str) -> Step:
-        plan = graph.Plan(
+        plan = plans.Plan(
             project=found, target=TABLE[target], runtime=runtime, files="", build=tmp_path / "build", kit=None
         )
         return graph.bundle(plan)

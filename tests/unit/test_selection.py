@@ -54,6 +54,12 @@ def test_names_of_distributions_are_compared_as_installers_do():
     assert selection.without(lock, patterns) == {"packages": [{"name": "foo"}], "lock-version": "1.0"}
 
 
+def test_patterns_that_mean_no_package_are_found():
+    patterns = ["Foo.Bar", "types-*", "nmupy:tests", "*:x", "stdlib:test"]
+    assert selection.unmatched(patterns, ["foo_bar", "numpy"]) == ["types-*", "nmupy:tests"]
+    assert selection.unmatched(patterns, []) == ["Foo.Bar", "types-*", "nmupy:tests", "*:x"]
+
+
 def test_the_standard_library_is_meant_by_its_own_name_only():
     rules = selection.rules("stdlib", ["*:json", "stdlib:tkinter", "stdlib:idlelib"], tests=True)
     paths = [f"lib/python3.13/{name}" for name in (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.bundle import joined
 from pypack.errors import StepError
 from pypack.images import paths
-from pypack.packages import contents
+from pypack.packages import contents, lock, selection
 from pypack.packages.wheels import SITE
 
 if TYPE_CHECKING:
@@ -27,10 +27,15 @@ def run_facts(context: Context) -> None:
 
     The product is what :func:`pypack.bundle.facts.run_facts` gives for one image, and: ``dropped``, for each wheel the
     paths that an earlier one brings too; ``folders`` to add, empty; ``paths``, the folders below site-packages that
-    .pth files put onto sys.path; ``site``, whether a .pth file runs code. Params: ``target``.
+    .pth files put onto sys.path; ``site``, whether a .pth file runs code. Params: ``target``, ``exclude`` (patterns
+    that must mean something).
     """
     target: Target = context.params["target"].value
     parts = [contents.read(path) for path in context.extra]
+    if excluded := context.params.get("exclude"):
+        named = [str(each.get("name", "")) for each in lock.read(context.inputs[0]).get("packages", [])]
+        for pattern in selection.unmatched(excluded, named):
+            context.say(f"  note: exclude_packages names {pattern}, and the lock has no such package")
     wrong = "".join(f"\n  {path}: {why}" for part in parts for path, why in part["mismatches"])
     if wrong:
         raise StepError(

@@ -49,10 +49,17 @@ def packed_step(image: Step, profile: str) -> Step:
     )
 
 
-def facts_step(stem: str, locked: Step, images: Callable[[Path], tuple[Step, ...]], target: Target) -> Step:
+def facts_step(
+    stem: str,
+    locked: Step,
+    images: Callable[[Path], tuple[Step, ...]],
+    target: Target,
+    exclude: tuple[str, ...] = (),
+) -> Step:
     """Return the step of the facts of all packages: what the bundle says of them, and what is wrong with them.
 
     ``images`` reads a lock and returns the images of the wheels that it names; products begin with ``stem``.
+    ``exclude`` are patterns of :mod:`pypack.packages.selection` that must mean a package of the lock.
     """
     return Step(
         product=f"{stem}.facts.json",
@@ -60,7 +67,13 @@ def facts_step(stem: str, locked: Step, images: Callable[[Path], tuple[Step, ...
         version=5,
         run=joining.run_facts,
         inputs=(locked,),
-        params={"container": target.container, "arch": target.arch, "libc": target.libc, "target": Hidden(target)},
+        params={
+            "container": target.container,
+            "arch": target.arch,
+            "libc": target.libc,
+            "exclude": list(exclude),
+            "target": Hidden(target),
+        },
         expand=contents_steps(images, target),
     )
 

@@ -84,6 +84,13 @@ def without(lock: Mapping[str, Any], patterns: Iterable[str]) -> dict[str, Any]:
     return {**lock, "packages": kept}
 
 
+def unmatched(patterns: Iterable[str], distributions: Iterable[str]) -> list[str]:
+    """Return the patterns that mean none of some distributions: somebody may have written a name wrongly."""
+    known = list(distributions)
+    split = zip(patterns, _split(patterns), strict=True)
+    return [each for each, (name, _) in split if name != STDLIB and not any(_is(one, name) for one in known)]
+
+
 def apply(builder: ImageBuilder, params: Mapping[str, Any], *, base: str) -> None:
     """Take out of ``builder`` what a step's params (:attr:`Rules.params`) leave out.
 
