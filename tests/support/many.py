@@ -34,7 +34,7 @@ def run(step, product, inputs=(), extra=(), **params):
 
 def deps(folder: Path, count: int, profile: str) -> tuple[Path, Path]:
     """Return the layer of one package with ``count`` files, and its facts."""
-    files = {f"many/p{n // 200}/m{n}.py": f"def f{n}(a):\n    return a + {n}\n" * 8 for n in range(count)}
+    files = {f"many/p{n // 200}/m{n}.py": f"def f{n}(a):\n    return a + {n}\n" * 3 for n in range(count)}
     path = wheel(folder, "many", files)
     del files
     system = {"target": Hidden(targets.load()[TARGET]), "container": "elf", "arch": "x86_64"}

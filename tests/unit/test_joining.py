@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 
 import pytest
-from tests.support.wheels import wheel
+from tests.support.wheels import entry_points, wheel
 
 from pypack import targets
 from pypack.bundle import layer
@@ -181,6 +181,15 @@ def test_what_is_excluded_is_in_no_image_and_no_record(tmp_path):
     assert "demo/tests" not in record
     assert "bin/demo.py" not in record
     assert "demo/data/b.txt" in record
+
+
+def test_a_script_of_the_name_of_a_command_stays_as_the_wheel_has_it(tmp_path):
+    """As pywin32 has it: installers make tool.exe of the command, and the script is tool.py."""
+    files = {"tool.py": "", "tool-1.0.data/scripts/tool.py": "print('its own')\n"}
+    path = wheel(tmp_path, "tool", files, extra=entry_points("tool", "[console_scripts]\ntool = tool:run\n"))
+    with ImageBuilder("x") as builder:
+        builder.add_image(*unpacked(tmp_path, path))
+        assert builder.read("bin/tool.py") == b"print('its own')\n"
 
 
 @pytest.mark.parametrize("name", ["METADATA", "WHEEL", "RECORD"])

@@ -37,6 +37,7 @@ class _ImageDestination:
 
     def __init__(self, builder: ImageBuilder, wheel: str) -> None:
         self._builder, self._wheel = builder, wheel
+        self._commands: set[str] = set()
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         del section
@@ -44,6 +45,7 @@ class _ImageDestination:
 
         path = f"bin/{name}.py"
         self._put(path, console_script(module, attr), executable=False)
+        self._commands.add(path)
         return RecordEntry(f"../{path}", None, None)
 
     def write_file(
@@ -66,6 +68,9 @@ class _ImageDestination:
 
     def _put(self, path: str, data: bytes, *, executable: bool) -> None:
         if path not in self._builder:
+            self._builder.add(path, data, executable=executable)
+        elif path in self._commands:  # a script of the wheel's own has the name of the one that we made (pywin32)
+            self._builder.remove(path)
             self._builder.add(path, data, executable=executable)
         elif self._builder.member(path).kind != "file" or self._builder.read(path) != data:
             raise ArchiveError(f"{self._wheel} brings {path} twice, with other contents", do="tell its authors")
