@@ -49,14 +49,14 @@ def layers(tmp_path):
     return tmp_path / "layers"
 
 
-def run(layers, text, *, part="finder"):
+def run(layers, text, *, part="finder", options=()):
     """Run ``text`` below what a bundle's bootstrap sets up; return what it printed."""
     begin = (BOOT / f"{part}.py").read_text(encoding="utf-8")
     if part == "finder":
         begin += "import sys, os\nLAYER, OTHER = sys.argv[1:]\nsys.path[:0] = [LAYER]\n"
         begin += "system = sys.modules.get('posix') or sys.modules['nt']\n"
         begin += "Loader = find_in_layers(os.path.dirname(LAYER) + os.sep, os.sep, system)\n"
-    words = [sys.executable, "-I", "-S", "-B", "-c", begin + text, layers / "abc", layers.parent / "other"]
+    words = [sys.executable, "-I", "-S", "-B", *options, "-c", begin + text, layers / "abc", layers.parent / "other"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -181,3 +181,25 @@ def test_lazy_imports_are_asked_for_where_python_has_them(layers):
     assert run(layers, "import_lazily()\nprint('none here')", part="fast").endswith("none here\n") or hasattr(
         sys, "set_lazy_imports"
     )
+
+
+LEVEL_AND_ZIP = """
+import zipfile
+import plain
+assert plain.__spec__.cached.endswith(".opt-1.pyc"), plain.__spec__.cached
+with zipfile.ZipFile(os.path.join(LAYER, "more.zip"), "w") as out:
+    out.writestr("zipped.py", "VALUE = 4")
+sys.path.append(os.path.join(LAYER, "more.zip"))
+import zipped
+print(zipped.VALUE, plain.VALUE)
+"""
+
+
+def test_bytecode_of_the_level_and_zip_files_in_layers(layers):
+    """A program that is built with ``optimize`` is started with -O, and finds what was compiled for that."""
+    folder = layers / "abc"
+    (folder / "plain.py").write_text("VALUE = 'from the bytecode'\n")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(folder / "plain.py"), doraise=True, optimize=1, invalidation_mode=unchecked)
+    (folder / "plain.py").write_text("VALUE = 'from the source'\n")
+    assert run(layers, LEVEL_AND_ZIP, options=("-O",)) == "4 from the bytecode\n"

@@ -19,7 +19,8 @@ def find_in_layers(layers, separator, system):
     opened, told, read, close, listed = system.open, system.fstat, system.read, system.close, system.listdir
     flags = system.O_RDONLY | getattr(system, "O_BINARY", 0)
     unchecked = external.MAGIC_NUMBER + b"\1\0\0\0"  # PEP 552
-    bytecode, tail = separator + "__pycache__" + separator, "." + str(sys.implementation.cache_tag) + ".pyc"
+    level = ".opt-%d" % sys.flags.optimize if sys.flags.optimize else ""  # PEP 488
+    bytecode, tail = separator + "__pycache__" + separator, ".%s%s.pyc" % (sys.implementation.cache_tag, level)
     spec_of = type(sys.__spec__)
     finders = sys.path_importer_cache
     cpythons = external.SourceFileLoader.get_code
@@ -105,7 +106,9 @@ def find_in_layers(layers, separator, system):
 
     def hook(path):
         if isinstance(path, str) and path.startswith(layers):
-            return Finder(path)
+            finder = Finder(path)
+            if finder.look() is not nothing:  # a zip file is another hook's
+                return finder
         raise ImportError("not a folder of the bundle's layers", path=path)
 
     sys.path_hooks.insert(0, hook)
