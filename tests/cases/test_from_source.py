@@ -130,7 +130,7 @@ def test_a_compiler_that_fails_is_one_error(place, built):
     file.write_text("int broken(")
     done = build(place, ok=False)
     file.write_text(before)
-    assert done.code == 1
+    assert done.code == 2
     for each in (
         "adder cannot be built: build_wheel of its backend",
         "error: expected parameter",
