@@ -25,6 +25,8 @@ _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _READ = "docs/runner.md"
 _WINE_START = 300  # seconds that a first start of wine may take
 _PIECE = 1 << 16
+_CPU = {"aarch64": "cortex-a72"}
+"""What qemu emulates: its own choice has vectors (SVE) by which OpenBLAS computed wrong numbers under qemu 7.2."""
 _DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
 
 
@@ -168,8 +170,10 @@ def _qemu(target: Target) -> Runner | Missing:
             why=f"there is no glibc for {target.arch} in {libraries}",
             do=f"install it (Debian: apt-get install libc6-{arch}-cross libstdc++6-{arch}-cross)",
         )
+    cpu = os.environ.get("QEMU_CPU") or _CPU.get(target.arch)
+    environment = {"QEMU_CPU": cpu} if cpu else {}
     if _registered(target.arch):
-        environment = {"QEMU_LD_PREFIX": str(libraries)} if target.libc == "gnu" else {}
+        environment |= {"QEMU_LD_PREFIX": str(libraries)} if target.libc == "gnu" else {}
         return Runner(name=f"qemu-{target.arch} (binfmt)", environment=environment)
     proot = shutil.which("proot")
     if proot is None:
@@ -178,7 +182,8 @@ def _qemu(target: Target) -> Runner | Missing:
             do="install one of them (Debian: apt-get install proot)",
         )
     prefix = f" -L {libraries}" if target.libc == "gnu" else ""
-    return Runner(name=f"qemu-{target.arch} (proot)", words=(proot, "-q", f"{emulator}{prefix}"))
+    words = (proot, "-q", f"{emulator}{prefix}")
+    return Runner(name=f"qemu-{target.arch} (proot)", words=words, environment=environment)
 
 
 def _registered(arch: str) -> bool:

@@ -68,8 +68,11 @@ def test_qemu_by_the_kernel_or_by_proot(linux, monkeypatch):
     installed(monkeypatch, "qemu-aarch64-static", "proot")
     found = runner.find(target)
     assert found.words == ("/bin/proot", "-q", "/bin/qemu-aarch64-static")
+    assert found.environment == {"QEMU_CPU": "cortex-a72"}
     (linux / "qemu-aarch64").write_text("enabled\n")
     assert runner.find(target).words == ()
+    monkeypatch.setenv("QEMU_CPU", "max")
+    assert runner.find(target).environment == {"QEMU_CPU": "max"}
 
 
 def test_a_program_gets_its_arguments_and_gives_its_code(capfdbinary):
