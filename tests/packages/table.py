@@ -43,7 +43,7 @@ TARGETS = {
 """Where each target's Python comes from, as no release archive can be had where the tests run."""
 
 LEFT_OUT: dict[tuple[str, str], str] = {
-    ("pillow", "linux-gnu-aarch64"): "its wheel takes `libz.so.1` from the system, and Debian has no cross package of that",
+    ("pillow", "linux-gnu-aarch64"): "its wheel takes the system's `libz.so.1`, and Debian has no cross package of it",
 }
 """(package, target) -> why it is not tried there."""
 
