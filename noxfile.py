@@ -46,7 +46,8 @@ def tests(session: nox.Session) -> None:
     """Run the unit tests and the real builds. What is named behind -- goes to pytest instead of all of it."""
     _system_packages(session, SYSTEM)
     python = _venv(session, "test")
-    chosen = session.posargs or ["tests/unit", "tests/launcher", "tests/cases", "tests/faults", "tests/targets"]
+    rooms = ("unit", "launcher", "cases", "faults", "targets", "packages")
+    chosen = session.posargs or [f"tests/{room}" for room in rooms]
     session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
 
 
