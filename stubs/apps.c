@@ -13,6 +13,7 @@
 #define SETTINGS "pyvenv.cfg"
 #define CLEANER_PAUSE 20 /* milliseconds */
 #define CLEANER_TRIES 500
+#define STAMP_EVERY 3600 /* seconds: the time of last use, to the hour */
 
 char *app_path(const struct launcher *launcher, const char *inside)
 {
@@ -28,13 +29,16 @@ char *app_path(const struct launcher *launcher, const char *inside)
  */
 static void settings_of(const struct launcher *launcher, struct text *settings)
 {
-    bool embedded = strcmp(launcher->bundle.launch.mode, "embed") == 0;
+    bool embedded = strcmp(launcher->bundle.launch.mode, "embed") == 0 && system_embeds_only();
     char *python = embedded ? app_python(launcher)
                             : layer_path(launcher, LAYER_RUNTIME, launcher->bundle.launch.python);
     char *folder = path_parent(python), *home = system_native(folder);
     text_format(settings, "home = %s\ninclude-system-site-packages = false\npypack-layers =", home);
     for (unsigned i = 0; i < launcher->bundle.layer_count; i++)
         text_format(settings, " %s", launcher->bundle.layers[i].folder);
+    text_add(settings, "\npypack-sizes ="); /* unpacked, for whoever has to know what removing them is worth */
+    for (unsigned i = 0; i < launcher->bundle.layer_count; i++)
+        text_format(settings, " %llu", (unsigned long long)launcher->bundle.layers[i].unpacked);
     text_add(settings, "\n");
     memory_free(home);
     memory_free(folder);
@@ -61,11 +65,12 @@ static bool hold(struct launcher *launcher)
 {
     char *path = app_path(launcher, SETTINGS);
     bool held = false;
+    int64_t unused = 0;
     for (unsigned tries = 0; tries < CLEANER_TRIES && !held; tries++) {
         if (file_open(path, &launcher->app_lock) != 0)
             break;
         oserr error = lock_try(launcher->app_lock, true);
-        held = !(error && system_meaning(error) == MEANS_BUSY) && !file_is_gone(launcher->app_lock);
+        held = !(error && system_meaning(error) == MEANS_BUSY) && !file_is_gone(launcher->app_lock, &unused);
         if (held && settings_hold(launcher, launcher->app_lock))
             break;
         app_release(launcher);
@@ -75,6 +80,8 @@ static bool hold(struct launcher *launcher)
         }
         system_sleep(CLEANER_PAUSE);
     }
+    if (held && !launcher->read_only && (unused < 0 || unused > STAMP_EVERY))
+        file_stamp(path);
     memory_free(path);
     return held;
 }
@@ -142,6 +149,8 @@ static oserr fill_draft(const struct launcher *launcher, const char *draft)
         error = interpreter_write(launcher, draft);
     if (!error)
         error = write_site(launcher, draft);
+    if (!error)
+        error = commands_write(launcher, draft);
     memory_free(file);
     text_free(&settings);
     return error;
@@ -186,6 +195,18 @@ static int check_loader(struct launcher *launcher)
     return fault_set(&launcher->fault, EXIT_PLACE, "", "its name has a colon in it, which would part the list of libraries");
 }
 
+/* Not while somebody removes layers that no program names. */
+static int put_app(struct launcher *launcher, const char *draft, const char *final)
+{
+    handle still;
+    int code = cache_hold_still(launcher, &still);
+    if (code)
+        return code;
+    code = cache_put(launcher, launcher->bundle.id, draft, final, app_is_there(launcher));
+    file_close(still);
+    return code;
+}
+
 static int make_app(struct launcher *launcher)
 {
     const char *id = launcher->bundle.id;
@@ -207,7 +228,7 @@ static int make_app(struct launcher *launcher)
         if (error)
             code = cache_refuses(launcher, error, "writing to it");
         if (code == EXIT_FINE)
-            code = cache_put(launcher, id, draft, final, app_is_there(launcher));
+            code = put_app(launcher, draft, final);
         if (code && draft)
             folder_remove(draft);
         memory_free(draft);

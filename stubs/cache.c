@@ -162,10 +162,42 @@ static int wait_for(struct launcher *launcher, const char *path, handle *lock)
 int cache_lock(struct launcher *launcher, const char *name, handle *lock)
 {
     char *path = lock_path(launcher, name);
-    oserr error = lock_open(path, lock);
-    int code = error ? cache_refuses(launcher, error, "making a lock in it") : wait_for(launcher, path, lock);
+    int code;
+    bool again;
+    do { /* whoever tidies up removes locks that nobody holds: then this is one of a file that is gone */
+        oserr error = lock_open(path, lock);
+        code = error ? cache_refuses(launcher, error, "making a lock in it") : wait_for(launcher, path, lock);
+        again = code == EXIT_FINE && *lock != NO_HANDLE && file_is_gone(*lock, NULL);
+        if (again)
+            file_close(*lock);
+    } while (again);
     memory_free(path);
     return code;
+}
+
+bool cache_lock_now(struct launcher *launcher, const char *name, handle *lock)
+{
+    char *path = lock_path(launcher, name);
+    bool held = lock_open(path, lock) == 0;
+    if (held && (lock_try(*lock, false) != 0 || file_is_gone(*lock, NULL))) {
+        file_close(*lock);
+        held = false;
+    }
+    memory_free(path);
+    return held;
+}
+
+void cache_sweep_all(struct launcher *launcher, const char *name)
+{
+    handle lock;
+    if (!cache_lock_now(launcher, name, &lock))
+        return;
+    cache_sweep(launcher, name, lock);
+    char *path = lock_path(launcher, name);
+    if (system_moves_open()) /* elsewhere its name stays taken until the last one who waits has closed it */
+        folder_remove(path);
+    memory_free(path);
+    file_close(lock);
 }
 
 void cache_sweep(struct launcher *launcher, const char *name, handle lock)
@@ -235,4 +267,23 @@ int cache_put(struct launcher *launcher, const char *name, const char *draft, co
         folder_remove(aside);
     memory_free(aside);
     return error ? cache_refuses(launcher, error, "putting a folder into its place") : EXIT_FINE;
+}
+
+int cache_discard(struct launcher *launcher, const char *name, const char *path)
+{
+    char *draft;
+    int code = cache_draft(launcher, name, &draft);
+    if (code)
+        return code;
+    oserr error = file_rename(path, draft);
+    oserr left = folder_remove(draft);
+    memory_free(draft);
+    if (!error && !left)
+        return EXIT_FINE;
+    return fault_set(&launcher->fault, EXIT_PLACE, "", "%s while removing %s", system_text(error ? error : left), path);
+}
+
+int cache_hold_still(struct launcher *launcher, handle *lock)
+{
+    return cache_lock(launcher, CACHE_CLEANING, lock);
 }

@@ -133,16 +133,14 @@ static oserr copy_launcher(const struct launcher *launcher, handle file)
     return error;
 }
 
-static oserr write_copy(const struct launcher *launcher, const char *folder)
+static oserr write_copy(const struct launcher *launcher, const char *folder, const char *name)
 {
     struct tree *tree;
     handle file;
     oserr error = tree_open(folder, &tree);
     if (error)
         return error;
-    char *name = python_name(launcher);
     error = tree_file(tree, name, true, &file);
-    memory_free(name);
     if (!error)
         error = copy_launcher(launcher, file);
     file_close(file);
@@ -170,12 +168,13 @@ static oserr write_shim(const struct launcher *launcher, const char *draft, cons
 {
     struct text lines = {0};
     shim_describe(launcher, &lines);
-    char *file = path_join(draft, SHIM_FILE, NULL);
+    char *file = path_join(draft, SHIM_FILE, NULL), *name = python_name(launcher);
     oserr error = file_write(file, lines.data, lines.size);
     if (!error)
-        error = write_copy(launcher, bin);
+        error = write_copy(launcher, bin, name);
     if (!error)
         error = write_loader(launcher, draft);
+    memory_free(name);
     memory_free(file);
     text_free(&lines);
     return error;
@@ -193,5 +192,22 @@ oserr interpreter_write(const struct launcher *launcher, const char *draft)
     memory_free(link);
     memory_free(name);
     memory_free(bin);
+    return error;
+}
+
+oserr interpreter_twin(const struct launcher *launcher, const char *draft, const char *name)
+{
+    struct text file = {0};
+    text_format(&file, "%s%s", name, system_suffix());
+    char *bin = path_join(draft, BIN, NULL), *python = python_name(launcher);
+    char *original = path_join(bin, python, NULL), *twin = path_join(bin, file.data, NULL);
+    oserr error = file_twin(twin, original);
+    if (error && system_meaning(error) != MEANS_EXISTS) /* a disk without such links */
+        error = write_copy(launcher, bin, file.data);
+    memory_free(twin);
+    memory_free(original);
+    memory_free(python);
+    memory_free(bin);
+    text_free(&file);
     return error;
 }

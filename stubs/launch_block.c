@@ -71,6 +71,39 @@ static int add_inside(const char *key, const char *value, bool sized, struct ins
     return EXIT_FINE;
 }
 
+/* module:function, as words of Python's; letters beyond ASCII are taken as they are. */
+static bool is_object(const char *object)
+{
+    const char *colon = strchr(object, ':');
+    for (const char *at = object; *at; at++) {
+        bool first = at == object || at[-1] == '.' || at[-1] == ':';
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_' || (*at & 0x80);
+        bool other = (*at >= '0' && *at <= '9') || *at == '.' || at == colon;
+        if (!letter && (first || !other))
+            return false;
+    }
+    return colon && colon != object && colon[1] && object[strlen(object) - 1] != '.' && colon[-1] != '.';
+}
+
+/* `script` is NAME=MODULE:FUNCTION or KIND:PATH, `command` is KIND:PATH. */
+static int add_command(const char *key, const char *value, struct launch *launch, struct fault *fault)
+{
+    struct command_entry entry = {.is_script = strcmp(key, "script") == 0};
+    const char *equals = strchr(value, '=');
+    if (entry.is_script && equals) {
+        entry.object = equals + 1;
+        entry.name = text_copy(value, (size_t)(equals - value));
+    } else if (read_inside(value, false, &entry.inside)) {
+        const char *name = path_name(entry.inside.path);
+        entry.name = text_copy(name, strlen(name));
+    }
+    launch->commands = memory_grown(launch->commands, launch->command_count + 1, sizeof *launch->commands);
+    launch->commands[launch->command_count++] = entry;
+    if (!entry.name || !is_name(entry.name) || (entry.object && !is_object(entry.object)))
+        return refused(fault, key, value);
+    return EXIT_FINE;
+}
+
 static int take(const char *key, const char *value, struct launch *launch, struct fault *fault)
 {
     const struct {
@@ -98,6 +131,10 @@ static int take(const char *key, const char *value, struct launch *launch, struc
         launch->pth = memory_grown(launch->pth, launch->pth_count + 1, sizeof *launch->pth);
         launch->pth[launch->pth_count++] = value;
     }
+    if (strcmp(key, "script") == 0 || strcmp(key, "command") == 0)
+        return add_command(key, value, launch, fault);
+    launch->no_self |= strcmp(key, "self") == 0 && strcmp(value, "off") == 0;
+    launch->no_interpreter |= strcmp(key, "interpreter") == 0 && strcmp(value, "off") == 0;
     if (strcmp(key, "option") == 0) {
         launch->options = memory_grown(launch->options, launch->option_count + 1, sizeof *launch->options);
         launch->options[launch->option_count++] = value;

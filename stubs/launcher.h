@@ -36,6 +36,10 @@ int cache_prepare(struct launcher *launcher);
 char *cache_path(const struct launcher *launcher, const char *kind, const char *name);
 /* One process at a time makes `name`; others wait. NO_HANDLE where the file system has no locks. */
 int cache_lock(struct launcher *launcher, const char *name, handle *lock);
+/* The same without waiting: false where somebody else holds it, or there are no locks. */
+bool cache_lock_now(struct launcher *launcher, const char *name, handle *lock);
+/* Remove what killed processes left of `name`, and its lock, unless somebody holds that. */
+void cache_sweep_all(struct launcher *launcher, const char *name);
 /* Remove what killed processes left of `name`. Without its lock that may be somebody's work: then nothing is done. */
 void cache_sweep(struct launcher *launcher, const char *name, handle lock);
 /* A new folder in tmp/ for making `name`. */
@@ -46,6 +50,17 @@ int cache_put(struct launcher *launcher, const char *name, const char *draft, co
 int cache_refuses(struct launcher *launcher, oserr error, const char *doing);
 /* The process's own file mode mask again. */
 void cache_restore(struct launcher *launcher);
+
+/* Out of the way in one step, then gone. */
+int cache_discard(struct launcher *launcher, const char *name, const char *path);
+/* Layers that no program names are removed under this lock only, and programs appear under it only. */
+#define CACHE_CLEANING "cleaning"
+int cache_hold_still(struct launcher *launcher, handle *lock);
+
+/* ---- removal.c: what leaves the cache ---- */
+
+/* After a start that unpacked something: remove what was not used for long, what is too much, what is left over. */
+void cache_tidy(struct launcher *launcher);
 
 /* ---- layers.c ---- */
 
@@ -72,6 +87,15 @@ char *app_python(const struct launcher *launcher); /* what is started, and sys.e
 char *app_loader(const struct launcher *launcher);
 char *app_libraries(const struct launcher *launcher);
 
+/* In `draft`, another name for the interpreter that is a copy of the launcher. */
+oserr interpreter_twin(const struct launcher *launcher, const char *draft, const char *name);
+
+/* ---- commands.c: the commands that packages bring ---- */
+
+oserr commands_write(const struct launcher *launcher, const char *draft);
+/* Which script in apps/<id>, `folder`, an executable of this name stands for; NULL for the interpreter itself. */
+char *command_script(const char *folder, const char *name);
+
 /* ---- shim.c: the interpreter that the program's children see ---- */
 
 #define SHIM_FILE "shim"
@@ -95,5 +119,6 @@ int start_dry(struct launcher *launcher);
 /* ---- self.c: PYPACK_SELF ---- */
 
 int self_command(struct launcher *launcher, const char *word);
+int self_clean(struct launcher *launcher); /* self_clean.c */
 
 #endif

@@ -11,6 +11,7 @@
 const char *const posix_cache_variable = "XDG_CACHE_HOME";
 const char *const posix_cache_folder = ".cache";
 const char *const posix_cache_origin = "$HOME/.cache";
+const size_t posix_longest_place = 3584; /* the system's limit is 4096 */
 
 bool posix_is_noexec(const char *path)
 {

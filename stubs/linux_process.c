@@ -9,6 +9,8 @@
 
 #include "posix.h"
 
+#define WORDS_MOST ((size_t)1 << 16)
+
 const char *system_variable(const char *name)
 {
     return secure_getenv(name); /* who starts a setuid file gets no say in what it does */
@@ -74,4 +76,42 @@ bool system_tells_origin(void)
 {
     char first;
     return readlink("/proc/self/exe", &first, 1) == 1;
+}
+
+/* What a process of this number runs; false where it is not ours to know, or none. */
+static bool look_at_process(const char *number, struct text *program, struct text *words)
+{
+    handle file;
+    size_t got = 0;
+    char *exe = path_join("/proc", number, "exe", NULL), *command = path_join("/proc", number, "cmdline", NULL);
+    bool found = file_read_link(exe, program) == 0;
+    text_clear(words);
+    if (found && file_open(command, &file) == 0) {
+        char *bytes = memory_raw(WORDS_MOST);
+        if (file_read(file, bytes, WORDS_MOST, 0, &got) != 0)
+            got = 0;
+        for (size_t i = 0; i < got; i++)
+            if (bytes[i] == '\0')
+                bytes[i] = ' ';
+        text_add_bytes(words, bytes, got);
+        memory_free(bytes);
+        file_close(file);
+    }
+    memory_free(command);
+    memory_free(exe);
+    return found;
+}
+
+void system_processes(void (*see)(void *argument, const char *program, const char *words), void *argument)
+{
+    struct text numbers = {0}, program = {0}, words = {0};
+    if (folder_list("/proc", &numbers) != 0)
+        text_clear(&numbers);
+    const char *end = text_of(&numbers) + numbers.size;
+    for (const char *number = text_of(&numbers); number < end; number += strlen(number) + 1)
+        if (*number >= '0' && *number <= '9' && look_at_process(number, &program, &words))
+            see(argument, text_of(&program), text_of(&words));
+    text_free(&words);
+    text_free(&program);
+    text_free(&numbers);
 }

@@ -8,6 +8,7 @@
 const char *const posix_cache_variable = NULL;
 const char *const posix_cache_folder = "Library/Caches";
 const char *const posix_cache_origin = "$HOME/Library/Caches";
+const size_t posix_longest_place = 640; /* the system's limit is 1024 */
 
 bool posix_is_noexec(const char *path)
 {

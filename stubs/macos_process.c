@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* system.h for macOS: the process itself, its own file, and which macOS this is. */
 #include <errno.h>
+#include <libproc.h>
 #include <mach-o/dyld.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,4 +102,19 @@ bool system_version(const char *part, handle self, unsigned *major, unsigned *mi
     *major = (unsigned)strtoul(version, &rest, 10);
     *minor = *rest == '.' ? (unsigned)strtoul(rest + 1, NULL, 10) : 0;
     return rest != version;
+}
+
+void system_processes(void (*see)(void *argument, const char *program, const char *words), void *argument)
+{
+    char program[PROC_PIDPATHINFO_MAXSIZE];
+    int room = proc_listallpids(NULL, 0);
+    if (room <= 0)
+        return;
+    size_t most = (size_t)room + 64; /* some may begin meanwhile */
+    pid_t *numbers = memory(most, sizeof *numbers);
+    int count = proc_listallpids(numbers, (int)(most * sizeof *numbers));
+    for (int i = 0; i < count; i++)
+        if (proc_pidpath(numbers[i], program, sizeof program) > 0)
+            see(argument, program, "");
+    memory_free(numbers);
 }

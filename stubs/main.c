@@ -69,7 +69,8 @@ static int run(struct launcher *launcher)
     report_debug(&launcher->report, "%s %s for %s, id %s", bundle->launch.name,
                  bundle->launch.version ? bundle->launch.version : "", bundle->launch.target, bundle->id);
     const char *word = system_variable("PYPACK_SELF");
-    if (word && *word)
+    bool asked = word && strncmp(word, "check", 5) == 0; /* by the bootstrap */
+    if (word && *word && (asked || !bundle->launch.no_self))
         return self_command(launcher, word);
     return is_on("PYPACK_DRYRUN") ? start_dry(launcher) : start_program(launcher);
 }

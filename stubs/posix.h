@@ -12,6 +12,8 @@ int posix_above_standard(int file);
 extern const char *const posix_cache_variable;
 extern const char *const posix_cache_folder;
 extern const char *const posix_cache_origin; /* for people */
+/* Of a longer one there would be no room for the paths below it. */
+extern const size_t posix_longest_place;
 /* Whether no program may be started from the disk that a folder is on. */
 bool posix_is_noexec(const char *path);
 

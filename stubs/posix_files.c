@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -80,6 +81,11 @@ oserr file_write(const char *path, const void *bytes, size_t size)
 oserr file_link(const char *path, const char *target)
 {
     return symlink(target, path) == 0 ? 0 : errno;
+}
+
+oserr file_twin(const char *path, const char *original)
+{
+    return link(original, path) == 0 ? 0 : errno;
 }
 
 oserr file_read_link(const char *path, struct text *target)
@@ -160,6 +166,11 @@ bool system_moves_open(void)
     return true;
 }
 
+bool system_runs_text(void)
+{
+    return true;
+}
+
 bool system_has_modes(void)
 {
     return true;
@@ -203,10 +214,18 @@ oserr lock_try(handle file, bool shared)
     return flock((int)file, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 ? 0 : errno;
 }
 
-bool file_is_gone(handle file)
+bool file_is_gone(handle file, int64_t *unused)
 {
     struct stat info;
-    return fstat((int)file, &info) != 0 || info.st_nlink == 0;
+    bool gone = fstat((int)file, &info) != 0 || info.st_nlink == 0;
+    if (unused)
+        *unused = gone ? 0 : (int64_t)time(NULL) - (int64_t)info.st_mtime;
+    return gone;
+}
+
+void file_stamp(const char *path)
+{
+    (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
 int lock_inherited(handle file)

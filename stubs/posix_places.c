@@ -87,6 +87,8 @@ enum place_state place_look(const struct place *place, struct text *why)
     struct stat info;
     if (strpbrk(place->path, "\n\r"))
         return unfit(why, "its name has a line break in it");
+    if (strlen(place->path) > posix_longest_place)
+        return unfit(why, "its name is so long that files in it could not be named");
     if ((place->shared_above ? lstat : stat)(place->path, &info) != 0)
         return errno == ENOENT ? PLACE_MISSING : unfit(why, strerror(errno));
     if (!S_ISDIR(info.st_mode))
@@ -113,8 +115,18 @@ static oserr make_private(const char *base, const char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : errno;
 }
 
+/* What root would make in the home of another user (sudo) that user could never change again. */
+static bool is_anothers(const struct place *place)
+{
+    struct stat info;
+    return geteuid() == 0 && !place->shared_above && stat(place->base, &info) == 0 && info.st_uid != 0;
+}
+
 enum place_state place_make(const struct place *place, struct text *why)
 {
+    struct stat info;
+    if (is_anothers(place) && stat(place->path, &info) != 0)
+        return unfit(why, "root makes nothing in the home of another user");
     oserr error = make_private(place->base, place->path);
     if (error)
         return unfit(why, strerror(error));
@@ -122,6 +134,12 @@ enum place_state place_make(const struct place *place, struct text *why)
     if (state == PLACE_READY && posix_is_noexec(place->path))
         return unfit(why, "programs may not be started from that disk (it is mounted noexec)");
     return state;
+}
+
+bool place_is_common(const struct place *place)
+{
+    struct stat info;
+    return geteuid() == 0 && (stat(place->path, &info) != 0 || (info.st_mode & (S_IXGRP | S_IXOTH)));
 }
 
 unsigned place_modes(unsigned without)

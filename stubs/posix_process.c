@@ -4,10 +4,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "posix.h"
+
+#define FILES_FOR_THREADS 64
 
 extern char **environ;
 
@@ -55,9 +58,13 @@ void system_sleep(unsigned milliseconds)
     nanosleep(&span, NULL);
 }
 
+/* Each thread that unpacks has a few files open: where few may be, one has to do. */
 unsigned system_cores(void)
 {
+    struct rlimit files;
     long count = sysconf(_SC_NPROCESSORS_ONLN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_FOR_THREADS)
+        return 1;
     return count > 0 ? (unsigned)count : 1;
 }
 
@@ -135,17 +142,6 @@ static bool is_named(const char *variable, const char *const *names)
             return true;
     }
     return false;
-}
-
-bool system_embeds(void)
-{
-    return false;
-}
-
-oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program)
-{
-    (void)library, (void)words, (void)forget, (void)program;
-    return ENOSYS; /* this launcher is static, or becomes Python by exec */
 }
 
 oserr system_become(const char *path, char *const *words, const char *const *forget, char *extra)

@@ -27,15 +27,57 @@ oserr tree_open(const char *folder, struct tree **tree)
     return 0;
 }
 
-static void leave(struct tree *tree, size_t depth)
+static int open_folder(int above, const char *name)
+{
+    return posix_above_standard(openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+/* Where few files may be open at once: close the folders between the outermost and the innermost. False: none was open. */
+static bool evict(struct tree *tree)
+{
+    bool freed = false;
+    for (size_t depth = 1; depth < tree->depth; depth++) {
+        if (tree->folders[depth] < 0)
+            continue;
+        close(tree->folders[depth]);
+        tree->folders[depth] = -1;
+        freed = true;
+    }
+    return freed;
+}
+
+/* Open again what was closed then, from the outermost folder on, never through a link. */
+static oserr reopen(struct tree *tree)
+{
+    int folder = tree->folders[0];
+    for (size_t depth = 1; tree->folders[tree->depth] < 0; depth++) {
+        size_t begin = depth > 1 ? tree->ends[depth - 1] + 1 : 0;
+        char *name = text_copy(tree->path.data + begin, tree->ends[depth] - begin);
+        int next = open_folder(folder, name);
+        oserr error = next < 0 ? errno : 0;
+        memory_free(name);
+        if (folder != tree->folders[0])
+            close(folder);
+        if (error)
+            return error;
+        folder = next;
+        if (depth == tree->depth)
+            tree->folders[depth] = folder;
+    }
+    return 0;
+}
+
+static oserr leave(struct tree *tree, size_t depth)
 {
     for (; tree->depth > depth; tree->depth--)
-        close(tree->folders[tree->depth]);
+        if (tree->folders[tree->depth] >= 0)
+            close(tree->folders[tree->depth]);
     tree->path.size = tree->ends[depth];
+    return reopen(tree);
 }
 
 /* Leave the folders that are not above `path`. */
-static void leave_for(struct tree *tree, const char *path)
+static oserr leave_for(struct tree *tree, const char *path)
 {
     size_t depth = 0;
     while (depth < tree->depth) {
@@ -44,7 +86,7 @@ static void leave_for(struct tree *tree, const char *path)
             break;
         depth++;
     }
-    leave(tree, depth);
+    return leave(tree, depth);
 }
 
 static oserr enter(struct tree *tree, const char *name)
@@ -54,7 +96,9 @@ static oserr enter(struct tree *tree, const char *name)
         return ENAMETOOLONG;
     if (mkdirat(above, name, 0755) != 0 && errno != EEXIST)
         return errno;
-    int folder = posix_above_standard(openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    int folder = open_folder(above, name);
+    while (folder < 0 && (errno == EMFILE || errno == ENFILE) && evict(tree))
+        folder = open_folder(above, name);
     if (folder < 0)
         return errno == ENOTDIR || errno == ELOOP ? EEXIST : errno;
     if (tree->depth)
@@ -68,11 +112,13 @@ static oserr enter(struct tree *tree, const char *name)
 /* Open the folders above `path`, making what is missing; `name` becomes its last part. */
 static oserr approach(struct tree *tree, const char *path, const char **name)
 {
-    leave_for(tree, path);
+    oserr error = leave_for(tree, path);
+    if (error)
+        return error;
     const char *rest = path + tree->ends[tree->depth] + (tree->depth ? 1 : 0);
     for (const char *slash; (slash = strchr(rest, '/')) != NULL; rest = slash + 1) {
         char *folder = text_copy(rest, (size_t)(slash - rest));
-        oserr error = enter(tree, folder);
+        error = enter(tree, folder);
         memory_free(folder);
         if (error)
             return error;
@@ -88,9 +134,11 @@ oserr tree_file(struct tree *tree, const char *path, bool executable, handle *fi
     oserr error = approach(tree, path, &name);
     if (error)
         return error;
-    *file = posix_above_standard(openat(tree->folders[tree->depth], name,
-                                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                                        executable ? 0755 : 0644));
+    do
+        *file = posix_above_standard(openat(tree->folders[tree->depth], name,
+                                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                            executable ? 0755 : 0644));
+    while (*file < 0 && (errno == EMFILE || errno == ENFILE) && evict(tree));
     return *file < 0 ? errno : 0;
 }
 
@@ -126,7 +174,7 @@ oserr tree_folder(struct tree *tree, const char *path)
 
 void tree_close(struct tree *tree)
 {
-    leave(tree, 0);
+    (void)leave(tree, 0);
     close(tree->folders[0]);
     text_free(&tree->path);
     memory_free(tree);

@@ -16,13 +16,13 @@
 
 struct shim {
     char *bytes; /* all strings point into it */
-    char *mode, *python, *libpython, *loader, *libraries;
+    char *mode, *python, *libpython, *loader, *libraries, *interpreter;
 };
 
 bool shim_is_needed(const struct launcher *launcher)
 {
     const struct launch *launch = &launcher->bundle.launch;
-    return launch->loader || strcmp(launch->mode, "embed") == 0;
+    return launch->loader || (strcmp(launch->mode, "embed") == 0 && system_embeds_only());
 }
 
 static void add_path(struct text *lines, const char *key, char *path)
@@ -37,6 +37,7 @@ void shim_describe(const struct launcher *launcher, struct text *lines)
     bool through_loader = launch->loader != NULL;
     text_format(lines, "launch=%s\n", through_loader ? "loader" : launch->mode);
     add_path(lines, "python", layer_path(launcher, LAYER_RUNTIME, launch->python));
+    add_path(lines, "interpreter", app_python(launcher));
     if (launch->libpython)
         add_path(lines, "libpython", layer_path(launcher, LAYER_RUNTIME, launch->libpython));
     if (through_loader) {
@@ -117,6 +118,7 @@ static bool take_line(char *line, struct shim *shim)
         char **place;
     } keys[] = {{"python", &shim->python},
                 {"libpython", &shim->libpython},
+                {"interpreter", &shim->interpreter},
                 {"loader", &shim->loader},
                 {"libraries", &shim->libraries}};
     char *value = strchr(line, '=');
@@ -173,18 +175,25 @@ static oserr become(const struct launcher *launcher, const struct shim *shim)
     size_t given = 0, count = 0;
     while (launcher->words[given])
         given++;
-    char **words = memory(given + SHIM_LOADER_WORDS + 2, sizeof *words);
-    char *name = system_native(own_name(launcher));
+    char **words = memory(given + SHIM_LOADER_WORDS + 3, sizeof *words);
+    char *folder = app_folder(text_of(&launcher->path));
+    char *found = shim->interpreter ? command_script(folder, path_name(text_of(&launcher->path))) : NULL;
+    char *name = system_native(found ? shim->interpreter : own_name(launcher)), *script = found ? system_native(found) : NULL;
     bool through_loader = strcmp(shim->mode, "loader") == 0;
     if (through_loader)
         count = shim_loader_words(words, shim->loader, shim->libraries, name, shim->python);
     else
         words[count++] = name;
+    if (script)
+        words[count++] = script;
     for (size_t i = 1; i < given; i++)
         words[count++] = launcher->words[i];
     oserr error = through_loader ? system_become(words[0], words, forget_nothing, NULL)
                                  : system_embed(shim->libpython, words, forget_nothing, false);
+    memory_free(script);
     memory_free(name);
+    memory_free(found);
+    memory_free(folder);
     memory_free(words);
     return error;
 }

@@ -12,12 +12,13 @@ struct comparer {
     struct sink sink;
     const char *folder;
     handle file;
+    char *path;
     uint64_t offset;
 };
 
 static int differs(struct fault *fault, const char *path)
 {
-    return fault_set(fault, EXIT_PAYLOAD, "", "%s is missing or is not what the bundle holds", path);
+    return fault_set(fault, EXIT_DAMAGED, "", "%s is missing or is not what the bundle holds", path);
 }
 
 static int compare_file(struct sink *sink, const char *path, bool executable, uint64_t size, struct fault *fault)
@@ -28,6 +29,8 @@ static int compare_file(struct sink *sink, const char *path, bool executable, ui
     bool same = file_look(whole, false, &info) == 0 && info.kind == KIND_FILE && info.size == size &&
                 (info.executable == executable || !system_has_modes()) && file_open(whole, &comparer->file) == 0;
     memory_free(whole);
+    memory_free(comparer->path);
+    comparer->path = text_copy(path, strlen(path));
     comparer->offset = 0;
     return same ? EXIT_FINE : differs(fault, path);
 }
@@ -46,7 +49,7 @@ static int compare_data(struct sink *sink, const uint8_t *bytes, size_t size, st
         size -= part;
     }
     memory_free(found);
-    return same ? EXIT_FINE : differs(fault, "the content of a file");
+    return same ? EXIT_FINE : differs(fault, comparer->path);
 }
 
 static int compare_end(struct sink *sink, struct fault *fault)
@@ -79,8 +82,10 @@ static int compare_folder(struct sink *sink, const char *path, struct fault *fau
 
 static void compare_close(struct sink *sink)
 {
-    file_close(((struct comparer *)sink)->file);
-    memory_free(sink);
+    struct comparer *comparer = (struct comparer *)sink;
+    file_close(comparer->file);
+    memory_free(comparer->path);
+    memory_free(comparer);
 }
 
 struct sink *comparing_sink(const struct sink_maker *maker, struct fault *fault)

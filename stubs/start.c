@@ -15,10 +15,10 @@ struct command {
     char *made[8];
 };
 
-static bool as_interpreter(void)
+static bool as_interpreter(const struct launcher *launcher)
 {
     const char *value = system_variable("PYPACK_INTERPRETER");
-    return value && *value && strcmp(value, "0") != 0;
+    return value && *value && strcmp(value, "0") != 0 && !launcher->bundle.launch.no_interpreter;
 }
 
 /* For Python's eyes. */
@@ -67,7 +67,7 @@ static struct command command_for(const struct launcher *launcher, int lock)
         given++;
     char **words = command.words = memory(given + launch->option_count + SHIM_LOADER_WORDS + 6, sizeof *words);
     size_t count = first_words(launcher, &command);
-    if (!as_interpreter()) {
+    if (!as_interpreter(launcher)) {
         for (size_t i = 0; i < launch->option_count; i++)
             words[count++] = (char *)(uintptr_t)launch->options[i];
         words[count++] = command.made[1];
@@ -87,29 +87,11 @@ static void free_command(struct command *command)
     memory_free(command->words);
 }
 
-/* A word as a shell would want it. */
-static void quote(struct text *line, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        text_add(line, word);
-        return;
-    }
-    text_add(line, "'");
-    for (; *word; word++) {
-        if (*word == '\'')
-            text_add(line, "'\\''");
-        else
-            text_add_bytes(line, word, 1);
-    }
-    text_add(line, "'");
-}
-
 static void add_command(struct text *line, char *const *words)
 {
     for (; *words; words++) {
         text_add(line, " ");
-        quote(line, *words);
+        text_add_quoted(line, *words);
     }
 }
 
@@ -149,10 +131,19 @@ static char *origin_variable(const struct launcher *launcher)
     return variable.data;
 }
 
+/* What exec would close. Without a number for Python the lock stays as it is. */
+static void close_own(struct launcher *launcher, int lock)
+{
+    file_close(launcher->file);
+    launcher->file = NO_HANDLE;
+    if (lock >= 0 || (as_interpreter(launcher) && !system_embeds_only()))
+        app_release(launcher);
+}
+
 static int become_python(struct launcher *launcher)
 {
-    bool embedded = is_embedded(&launcher->bundle.launch); /* then this process goes on, and its lock with it */
-    int lock = as_interpreter() || embedded ? -1 : lock_inherited(launcher->app_lock);
+    bool embedded = is_embedded(&launcher->bundle.launch); /* then this process goes on, and what it has open with it */
+    int lock = as_interpreter(launcher) ? -1 : lock_inherited(launcher->app_lock);
     struct command command = command_for(launcher, lock);
     if (launcher->report.debug) {
         struct text line = {0};
@@ -161,8 +152,10 @@ static int become_python(struct launcher *launcher)
         text_free(&line);
     }
     cache_restore(launcher);
+    if (embedded)
+        close_own(launcher, lock);
     char *origin = embedded ? NULL : origin_variable(launcher);
-    oserr error = embedded ? system_embed(command.start, command.words, own_variables, !as_interpreter())
+    oserr error = embedded ? system_embed(command.start, command.words, own_variables, !as_interpreter(launcher))
                            : system_become(command.start, command.words, own_variables, origin);
     memory_free(origin);
     int code = explain(launcher, command.start, error);
@@ -176,6 +169,8 @@ static int start_here(struct launcher *launcher)
     int code = app_ready(launcher);
     if (code == EXIT_FINE)
         code = layers_ready(launcher);
+    if (code == EXIT_FINE)
+        cache_tidy(launcher);
     if (code == EXIT_FINE)
         code = become_python(launcher);
     app_release(launcher);

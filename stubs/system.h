@@ -81,7 +81,15 @@ oserr system_become(const char *path, char *const *words, const char *const *for
  * interpreter looks around as Python does. Returns on failure only.
  */
 bool system_embeds(void); /* whether there is such a way at all */
+/* Whether it is the only one: children need a launcher too, and the library finds its home by itself. */
+bool system_embeds_only(void);
 oserr system_embed(const char *library, char *const *words, const char *const *forget, bool program);
+
+/*
+ * Tell `see` of each process that can be looked at: the file that it runs, and the words that it was started with, joined by
+ * blanks ("" where they cannot be had). Nothing is told where files in use cannot be moved anyway.
+ */
+void system_processes(void (*see)(void *argument, const char *program, const char *words), void *argument);
 
 /* ---- files ---- */
 
@@ -92,6 +100,7 @@ struct file_info {
     bool executable; /* only where files have modes */
 };
 bool system_has_modes(void);
+bool system_runs_text(void); /* whether a text file can be a program, by what its first line says */
 /* Look at a path; `follow` goes through a symbolic link at its end. A missing one is KIND_NONE and no error. */
 oserr file_look(const char *path, bool follow, struct file_info *info);
 oserr file_open(const char *path, handle *file);
@@ -100,6 +109,7 @@ oserr file_read(handle file, void *bytes, size_t size, uint64_t offset, size_t *
 void file_close(handle file);
 oserr file_write(const char *path, const void *bytes, size_t size); /* a new file; never follows a link */
 oserr file_link(const char *path, const char *target);
+oserr file_twin(const char *path, const char *original); /* a hard link */
 oserr file_read_link(const char *path, struct text *target);
 oserr file_rename(const char *from, const char *to);
 oserr folder_make(const char *path);
@@ -112,7 +122,9 @@ oserr folder_list(const char *path, struct text *names); /* each name ended by a
 
 oserr lock_open(const char *path, handle *lock); /* makes the file if need be */
 oserr lock_try(handle file, bool shared);        /* MEANS_BUSY if somebody else holds it */
-bool file_is_gone(handle file);                  /* removed since it was opened */
+/* Removed since it was opened? `unused` (or NULL): seconds since it was stamped, negative by a clock that was ahead. */
+bool file_is_gone(handle file, int64_t *unused);
+void file_stamp(const char *path); /* as used now; no matter if it cannot be */
 /* Give a handle that the next program inherits, as the number it will have there; -1 if there is none. */
 int lock_inherited(handle file);
 
@@ -141,6 +153,8 @@ enum place_state { PLACE_READY, PLACE_READ_ONLY, PLACE_MISSING, PLACE_UNFIT };
 enum place_state place_look(const struct place *place, struct text *why);
 /* Make it, and make sure that programs in it may be started. */
 enum place_state place_make(const struct place *place, struct text *why);
+/* Whether others may use it without a trace: it is the administrator's, and they can look into it. */
+bool place_is_common(const struct place *place);
 /* Set which modes new files do not get; returns what was set before. */
 unsigned place_modes(unsigned without);
 

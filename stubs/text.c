@@ -64,6 +64,23 @@ void text_format(struct text *text, const char *format, ...)
     va_end(values);
 }
 
+void text_add_quoted(struct text *line, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        text_add(line, word);
+        return;
+    }
+    text_add(line, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            text_add(line, "'\\''");
+        else
+            text_add_bytes(line, word, 1);
+    }
+    text_add(line, "'");
+}
+
 const char *text_of(const struct text *text)
 {
     return text->data ? text->data : "";

@@ -27,6 +27,7 @@ void text_add_bytes(struct text *text, const void *bytes, size_t size);
 void text_add_hex(struct text *text, const uint8_t *bytes, size_t size);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_vformat(struct text *text, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
+void text_add_quoted(struct text *text, const char *word); /* as a shell would want it */
 const char *text_of(const struct text *text);
 void text_clear(struct text *text);
 void text_free(struct text *text);

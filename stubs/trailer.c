@@ -174,6 +174,9 @@ void bundle_free(struct bundle *bundle)
     memory_free(bundle->launch.pth);
     memory_free(bundle->launch.paths);
     memory_free(bundle->launch.sentinels);
+    for (size_t i = 0; i < bundle->launch.command_count; i++)
+        memory_free(bundle->launch.commands[i].name);
+    memory_free(bundle->launch.commands);
     memory_free(bundle->bytes);
     *bundle = (struct bundle){0};
 }

@@ -33,13 +33,23 @@ struct inside {
     const char *path;
 };
 
+/* A command of a package: a script of Python's (a function to call, or a file in a layer), or a program in a layer. */
+struct command_entry {
+    char *name; /* in memory of its own */
+    bool is_script;
+    const char *object; /* module:function, or NULL */
+    struct inside inside;
+};
+
 struct launch {
     const char *name, *version, *target, *mode, *python, *boot, *site, *libpython, *loader, *glibc, *macos;
     const char **options;
     const char **pth; /* further lines of pypack.pth, as they are */
     struct inside *paths;
     struct inside *sentinels;
-    size_t option_count, pth_count, path_count, sentinel_count;
+    struct command_entry *commands;
+    size_t option_count, pth_count, path_count, sentinel_count, command_count;
+    bool no_self, no_interpreter; /* PYPACK_SELF, PYPACK_INTERPRETER mean nothing here */
 };
 
 struct bundle {

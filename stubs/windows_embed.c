@@ -57,6 +57,11 @@ bool system_embeds(void)
     return true;
 }
 
+bool system_embeds_only(void)
+{
+    return true;
+}
+
 /*
  * What CPython brings beside its library (vcruntime140_1.dll, which many wheels import) is for all: python.exe stands there, and
  * so its loader looks there. The system may refuse the prefix that lifts a path's limit.

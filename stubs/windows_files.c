@@ -43,6 +43,11 @@ static oserr look_through(const wchar_t *path, struct file_info *info)
     return error;
 }
 
+bool system_runs_text(void)
+{
+    return false;
+}
+
 bool system_has_modes(void)
 {
     return false;
@@ -166,6 +171,15 @@ oserr file_link(const char *path, const char *target)
     return ERROR_NOT_SUPPORTED; /* links need a right that users do not have */
 }
 
+oserr file_twin(const char *path, const char *original)
+{
+    wchar_t *wide = wide_path(path), *wide_original = wide_path(original);
+    oserr error = CreateHardLinkW(wide, wide_original, NULL) ? 0 : last_error();
+    memory_free(wide_original);
+    memory_free(wide);
+    return error;
+}
+
 oserr file_read_link(const char *path, struct text *target)
 {
     (void)path, (void)target;
@@ -180,11 +194,34 @@ oserr lock_try(handle file, bool shared)
     return LockFileEx(raw(file), how, 0, 1, 0, &place) ? 0 : last_error();
 }
 
-bool file_is_gone(handle file)
+/* In seconds; Windows counts in units of 100 ns. */
+static int64_t seconds_since(FILETIME then)
+{
+    FILETIME now;
+    GetSystemTimeAsFileTime(&now);
+    int64_t from = (int64_t)((uint64_t)then.dwHighDateTime << 32 | then.dwLowDateTime);
+    return ((int64_t)((uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime) - from) / 10000000;
+}
+
+bool file_is_gone(handle file, int64_t *unused)
 {
     FILE_STANDARD_INFO info;
+    FILETIME written;
+    if (unused)
+        *unused = GetFileTime(raw(file), NULL, NULL, &written) ? seconds_since(written) : 0;
     return !GetFileInformationByHandleEx(raw(file), FileStandardInfo, &info, sizeof info) || info.DeletePending ||
            info.NumberOfLinks == 0;
+}
+
+void file_stamp(const char *path)
+{
+    handle file;
+    FILETIME now;
+    if (open_as(path, FILE_WRITE_ATTRIBUTES, OPEN_EXISTING, &file) != 0)
+        return;
+    GetSystemTimeAsFileTime(&now);
+    SetFileTime(raw(file), NULL, NULL, &now);
+    file_close(file);
 }
 
 int lock_inherited(handle file)

@@ -219,6 +219,11 @@ enum place_state place_make(const struct place *place, struct text *why)
     return error ? unfit(why, system_text(error)) : place_look(place, why);
 }
 
+bool place_is_common(const struct place *place)
+{
+    return strcmp(place->origin, "PYPACK_CACHE_DIR") == 0; /* whose use by others leaves no trace */
+}
+
 unsigned place_modes(unsigned without)
 {
     (void)without; /* new files take their rights from the folder above */

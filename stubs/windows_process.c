@@ -203,3 +203,8 @@ bool system_version(const char *part, handle self, unsigned *major, unsigned *mi
     (void)part, (void)self, (void)major, (void)minor;
     return false;
 }
+
+void system_processes(void (*see)(void *argument, const char *program, const char *words), void *argument)
+{
+    (void)see, (void)argument; /* no folder can be moved while a file in it is in use */
+}

@@ -27,7 +27,8 @@ def main() -> int:
         for compiler, target in compilers():
             own = stub.FORMATS[target.container].compiling
             flags = [*own, *stub.C_FLAGS, "-isystem", headers, "-o", f"{name}/object", "-c"]
-            sources = [path for path in stub.c_files(target) if path.suffix == ".c"]
+            both = {path for launch in ("exec", "embed") for path in stub.c_files(target, launch)}
+            sources = sorted(path for path in both if path.suffix == ".c")
             failed = [
                 path for path in sources if subprocess.run([*compiler, *flags, path], check=False, env=env).returncode
             ]

@@ -81,7 +81,7 @@ def memory(project: Project, build: Path) -> Path:
 
 
 def run_app(context: Context) -> None:
-    """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc`` and ``__main__.py``.
+    """Step: the app's image: ``app/…`` with bytecode, ``boot.pyc``, ``failure.pyc`` and ``__main__.py``.
 
     Inputs: the box with the program's own wheel, where it is a distribution; the kit (an interpreter of the same minor
     version), without which (``minor`` is ``""``) nothing is compiled. Params:
@@ -97,10 +97,12 @@ def run_app(context: Context) -> None:
         for each in files(project):
             if f"app/{each.inside}" not in builder:
                 builder.add_file(f"app/{each.inside}", each.path)
+        own = _own()
         if kit:
-            _compile(context, builder, kit, bootstrap())
+            _compile(context, builder, kit, own)
         else:
-            builder.add("boot.py", bootstrap())
+            for name, source in own.items():
+                builder.add(f"{name}.py", source)
         builder.add("__main__.py", (_BOOT / "zip_main.py").read_bytes())
         for path, text in context.params["metadata"].items():
             if path not in builder:
@@ -121,7 +123,7 @@ def _add_wheel(builder: ImageBuilder, box: Path) -> None:
                 builder.add(f"app/{path.removeprefix(below)}", whole.read(path))
 
 
-def _compile(context: Context, builder: ImageBuilder, kit: Path, boot: bytes) -> None:
+def _compile(context: Context, builder: ImageBuilder, kit: Path, own: dict[str, bytes]) -> None:
     minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
     with bytecode.interpreter(kit, context.params["python"]) as python:
         failed = bytecode.add_bytecode(
@@ -129,10 +131,11 @@ def _compile(context: Context, builder: ImageBuilder, kit: Path, boot: bytes) ->
         )
         if failed:
             raise _syntax_errors(failed)
-        (done,) = bytecode.compile_sources(python, [("<pypack>", boot)])
-    if done.error:
-        raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
-    builder.add("boot.pyc", done.bytecode)
+        made = list(bytecode.compile_sources(python, [("<pypack>", source) for source in own.values()]))
+    for name, done in zip(own, made, strict=True):
+        if done.error:
+            raise StepError(f"the bootstrap does not compile for Python {minor}: {done.error}", do="report this bug")
+        builder.add(f"{name}.pyc", done.bytecode)
 
 
 def metadata(project: Project) -> dict[str, str]:
@@ -173,9 +176,14 @@ def bootstrap() -> bytes:
     return b"\n\n".join((_BOOT / name).read_bytes() for name in ("finder.py", "fast.py", "boot.py"))
 
 
+def _own() -> dict[str, bytes]:
+    """Return the sources of what runs in front of a program, and of what runs when it fails."""
+    return {"boot": bootstrap(), "failure": (_BOOT / "failure.py").read_bytes()}
+
+
 def boot_digest() -> str:
     """Return a hash over the bootstrap's own sources."""
-    return hashlib.sha256(bootstrap() + (_BOOT / "zip_main.py").read_bytes()).hexdigest()
+    return hashlib.sha256(b"".join(_own().values()) + (_BOOT / "zip_main.py").read_bytes()).hexdigest()
 
 
 def _syntax_errors(failed: list[bytecode.Compiled]) -> StepError:

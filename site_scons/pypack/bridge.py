@@ -83,9 +83,9 @@ def py_bundle(
     other settings of ``[tool.pypack]``, of the same kinds, and win over it: version, python, runtime, targets,
     requirements, extras, groups, wheels, venv, package, no_binary, no_build, include, exclude, exclude_packages,
     exclude_tests, optimize, sources, profile, mode, startup, pins, floors, console, icon, company, description,
-    copyright, sign. ``report`` names a file that tells what is in the bundles, ``sizes`` shows it in short; their
-    nodes stand behind the others. Paths (``requirements``, ``venv``, ``icon``) count from the SConscript's folder,
-    ``#`` is the top.
+    copyright, sign, launch, self_commands, interpreter, scripts_on_path. ``report`` names a file that tells what is
+    in the bundles, ``sizes`` shows it in short; their nodes stand behind the others. Paths (``requirements``,
+    ``venv``, ``icon``) count from the SConscript's folder, ``#`` is the top.
     """
     try:
         return _bundles(env, name, app, entry, target, out, given)

@@ -1,4 +1,4 @@
-"""``pypack cache``: what is kept on the machine that builds, and pruning of it."""
+"""``pypack cache``: what is kept on the machine that builds (and for the bundles that run on it), and pruning of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from pypack import folders
+from pypack import folders, programs
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ def show() -> int:
         print(f"  {path.name:<10} {sum(sizes) / 1e6:>10.1f} MB in {len(sizes)} files")
     if folders.wine().is_dir():
         print(f"  {'wine':<10} {sum(each.stat().st_size for each in _files(folders.wine())) / 1e6:>10.1f} MB")
+    layers, kept = programs.layers(), programs.kept()
+    print(f"  {'bundles':<10} {sum(map(programs.size, layers)) / 1e6:>10.1f} MB in {len(layers)} layers")
+    for program in kept:
+        print(f"    {program.name}, used {programs.age(program)}")
     return 0
 
 
 def prune(days: int) -> int:
-    """Remove files that were neither read nor written for ``days`` days; what is needed again is made again."""
+    """Remove what was not used for ``days`` days, unpacked bundles too; what is needed again is made again."""
     if days < 0:
         raise InputError(f"--prune {days}: a number of days from 0 on is meant")
     oldest = time.time() - days * _DAY
@@ -40,7 +44,7 @@ def prune(days: int) -> int:
             if max(info.st_atime, info.st_mtime, info.st_ctime) < oldest:
                 freed += info.st_size
                 each.unlink(missing_ok=True)
-    freed += _prune_wine(oldest)
+    freed += _prune_wine(oldest) + programs.prune(oldest)
     print(f"removed {freed / 1e6:.1f} MB")
     return 0
 
@@ -59,7 +63,7 @@ def _prune_wine(oldest: float) -> int:
 
 
 def _places() -> list[Path]:
-    """The builder's own folders; ``layers``, ``apps`` and ``tmp`` belong to the bundles that run here."""
+    """The builder's own folders."""
     return [folders.downloads(), folders.build_cache(), folders.zig_cache()]
 
 

@@ -12,7 +12,7 @@ def cache_root() -> Path:
     """Return the cache folder: ``$PYPACK_CACHE_DIR``, else the user's cache folder + ``pypack``.
 
     The launcher of a bundle uses the same folder with its own sub-folders
-    (``layers/``, ``apps/``, ``tmp/``); neither side touches the other's.
+    (``layers/``, ``apps/``, ``tmp/``); only ``pypack cache`` looks into those.
     """
     named = os.environ.get("PYPACK_CACHE_DIR")
     if named:

@@ -72,11 +72,14 @@ def _bundle(plan: Plan) -> Step:
             "container": target.container,
             "mode": project.mode,
             "startup": project.startup,
-            "launch": target.launch,
+            "launch": plan.launch,
             "python": at.python,
-            "libpython": at.libpython if target.launch == "embed" else "",
+            "libpython": at.libpython if plan.launch == "embed" else "",
             "loader": runtime.loader,
             "site": at.site_packages,
+            "self_commands": project.self_commands,
+            "interpreter": project.interpreter,
+            "scripts_on_path": project.scripts_on_path,
             "options": options(project.optimize),
             "optimize": project.optimize,
             "entry": asdict(project.entry),
@@ -98,7 +101,8 @@ def options(optimize: int) -> list[str]:
 
 def _stub(plan: Plan) -> Step:
     subsystem: stub.Subsystem = "console" if plan.project.console else "gui"
-    return stub.steps(plan.target, subsystem=subsystem, resources=resources.step(plan.project, plan.target))
+    own = resources.step(plan.project, plan.target)
+    return stub.steps(plan.target, subsystem=subsystem, resources=own, launch=plan.launch)
 
 
 def join(project: Project, target: Target, parts: list[Step]) -> Step:
@@ -291,7 +295,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{place}/app-{plan.by}{plan.flavour}.tar",
         action="app",
-        version=4,
+        version=5,
         run=app.run_app,
         inputs=tuple(inputs),
         params={
@@ -337,8 +341,8 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
     image = _signed(plan, kind, image)
     stem = image.product.removesuffix(".tar")
     at = plan.target.layout.at(plan.runtime.minor)
-    sentinels = [at.python, f"{at.stdlib}/encodings/__init__.py|{at.stdlib}/encodings/__init__.pyc"]
-    sentinels += [at.libpython] if plan.target.launch == "embed" else []
+    sentinels = [at.python, *_encodings(at.stdlib, plan.runtime.minor, plan.project.optimize)]
+    sentinels += [at.libpython] if plan.launch == "embed" else []
     sentinels += [plan.runtime.loader] if plan.runtime.loader else []
     profile = plan.project.profile
     return [
@@ -353,7 +357,7 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
         Step(
             product=f"{stem}.facts.json",
             action="facts",
-            version=4,
+            version=5,
             run=facts.run_facts,
             inputs=(image,),
             params={
@@ -363,3 +367,10 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
             },
         ),
     ]
+
+
+def _encodings(stdlib: str, minor: str, optimize: int) -> list[str]:
+    """Return what CPython reads before the bootstrap runs: damage of it would end in a fatal error of its own."""
+    names = [f"{stdlib}/encodings/{name}" for name in ("__init__", "aliases", "utf_8")]
+    cached = [bytecode.cache_path(f"{name}.py", minor, optimize) for name in names]
+    return [f"{name}.py|{name}.pyc" for name in names] + [f"{path}|" for path in cached]

@@ -71,6 +71,7 @@ def _bundle(project: Project, target: Target, files: str, build: Path, settings:
 
 def plan(project: Project, target: Target, *, files: str, build: Path, settings: Settings) -> Plan:
     """Choose a runtime for one target, and the interpreter that compiles for it. ``files`` is the app's digest."""
+    _check_launch(project, target)
     found = runtime(project, target, build=build, settings=settings)
     target = raised(target, project.floors)  # for the packages: a runtime is built for the lowest
     memory = app.memory(project, build).with_suffix(".imports.json")
@@ -87,6 +88,17 @@ def plan(project: Project, target: Target, *, files: str, build: Path, settings:
         builder=_builder(project, interpreter),
         offline=settings.offline,
     )
+
+
+def _check_launch(project: Project, target: Target) -> None:
+    """Refuse a way of starting Python that the target does not have: musl's is a program, Windows' a library."""
+    possible = {"embed"} if target.launch == "embed" else {"exec"} if target.libc == "musl" else {"exec", "embed"}
+    if project.launch and project.launch not in possible:
+        raise InputError(
+            f"launch={project.launch} does not exist for {target.name}, which has {' and '.join(sorted(possible))}",
+            do="leave it out, or build that target by itself",
+            see="docs/launcher.md",
+        )
 
 
 def _builder(project: Project, interpreter: tuple[Target, Runtime] | None) -> Builder | None:

@@ -41,6 +41,11 @@ class Plan:
         return f"apps/{self.project.name}/{self.target.name}"
 
     @property
+    def launch(self) -> str:
+        """How the launcher starts Python."""
+        return self.project.launch or self.target.launch
+
+    @property
     def sources(self) -> bool:
         """Whether .py files are bundled."""
         return self.project.sources or self.kit is None

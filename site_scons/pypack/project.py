@@ -39,6 +39,9 @@ class Project:
     Windows: ``console`` False makes a program that opens no console. ``sign`` is who signs on macOS, None for nobody
     (ad hoc). ``no_binary`` are packages that are built from source though there are wheels; with ``no_build`` nothing
     is. ``exclude_packages`` holds what :mod:`pypack.packages.selection` reads, ``optimize`` is Python's level, 0 to 2.
+    ``self_commands`` and ``interpreter`` False: the finished program does not look at PYPACK_SELF, at
+    PYPACK_INTERPRETER. ``scripts_on_path``: it finds its packages' commands by PATH. ``launch`` is how Python is
+    started, ``""`` for the target's own way.
     """
 
     name: str
@@ -64,6 +67,10 @@ class Project:
     profile: str = "release"
     mode: str = "onefile"
     startup: str = "normal"
+    launch: str = ""
+    self_commands: bool = True
+    interpreter: bool = True
+    scripts_on_path: bool = False
     floors: dict[str, str] = field(default_factory=dict)
     no_binary: tuple[str, ...] = ()
     no_build: bool = False
@@ -120,6 +127,7 @@ def _settle(
     _name(values, found, manifest)
     values.setdefault("package", manifest is not None and manifest.built and not found.under)
     _check_choice("mode", values.get("mode", "onefile"), get_args(Mode))
+    _check_choice("launch", values.get("launch") or "exec", ("exec", "embed"))
     _check_choice("profile", values.get("profile", "release"), ("release", "dev"))
     _check_choice("startup", values.get("startup", "normal"), get_args(Startup))
     if dependencies and dependencies.kind == "venv":  # what is installed is of its minor version

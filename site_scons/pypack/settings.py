@@ -18,7 +18,8 @@ _KEYS = {
     "floors": dict, "console": bool, "icon": str, "company": str, "description": str, "copyright": str,
     "sign": dict, "extras": list, "groups": list, "wheels": list, "venv": str,
     "no_binary": list, "no_build": bool, "exclude_packages": list, "exclude_tests": bool, "optimize": int,
-    "package": bool, "startup": str,
+    "package": bool, "startup": str, "launch": str, "self_commands": bool, "interpreter": bool,
+    "scripts_on_path": bool,
 }  # fmt: skip
 _LISTS = ("targets", "include", "exclude", "extras", "groups", "wheels", "no_binary", "exclude_packages")
 _ALSO = {

@@ -1,4 +1,4 @@
-"""The launcher: C sources of ours and zstd's decoder -> one static executable per zig target."""
+"""The launcher: C sources of ours and zstd's decoder -> one executable per zig target; static where it can be."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ class Format:
     """How the launcher is made for one format of executables.
 
     ``bodies`` are the beginnings of the names of source files that are for one system only: those here belong to
-    this one. ``compiling`` and ``linking`` are flags, ``gui`` those that a program without a console is linked with.
+    this one. ``compiling`` and ``linking`` are flags, ``gui`` those that a program without a console is linked with,
+    ``embed`` those that one that loads libpython is linked with where that is a matter of choice.
     """
 
     bodies: tuple[str, ...]
+    embed: tuple[str, ...] = ()
     compiling: tuple[str, ...] = ()
     linking: tuple[str, ...] = ()
     gui: tuple[str, ...] = ()
@@ -50,9 +52,17 @@ class Format:
 
 FORMATS = {
     # zig*.c mends what zig's own libc gets wrong
-    "elf": Format(bodies=("posix", "linux", "zig"), linking=("-static", "-s", "-Wl,--gc-sections")),
+    "elf": Format(
+        bodies=("posix", "linux", "zig"),
+        linking=("-static", "-s", "-Wl,--gc-sections"),
+        embed=("-s", "-Wl,--gc-sections", "-lpthread", "-ldl"),  # they are libraries of their own before glibc 2.34
+    ),
     # room in the header for the signature's load command and a few more
-    "macho": Format(bodies=("posix", "macos"), linking=("-s", "-Wl,-dead_strip", "-Wl,-headerpad,400")),
+    "macho": Format(
+        bodies=("posix", "macos"),
+        linking=("-s", "-Wl,-dead_strip", "-Wl,-headerpad,400"),
+        embed=("-s", "-Wl,-dead_strip", "-Wl,-headerpad,400"),
+    ),
     "pe": Format(
         bodies=("windows",),
         compiling=("-DWIN32_LEAN_AND_MEAN",),
@@ -88,8 +98,11 @@ def sources(path: Path | None = None) -> Archive:
     return Archive(pin=pin, strip=strip, under=under)
 
 
-def c_files(target: Target) -> list[Path]:
-    """Return the launcher's sources and headers for ``target``, sorted by name: the portable ones and its system's."""
+def c_files(target: Target, launch: str = "") -> list[Path]:
+    """Return the launcher's sources and headers for ``target``, sorted by name: the portable ones and its system's.
+
+    ``launch`` (default: the target's) decides between the files for ``exec`` and for ``embed``.
+    """
     folder = folders.data("stubs")
     known = tuple(name for each in FORMATS.values() for name in each.bodies)
     own = FORMATS[target.container].bodies
@@ -98,39 +111,45 @@ def c_files(target: Target) -> list[Path]:
         for each in folder.iterdir()
         if each.suffix in {".c", ".h"} and (each.name.startswith(own) or not each.name.startswith(known))
     )
+    other = "posix_exec.c" if (launch or target.launch) == "embed" else "posix_embed.c"
+    found = [each for each in found if each.name != other]
     if not any(each.name == "main.c" for each in found):
         raise InputError(f"{folder} holds no main.c", do="install scons-pypack anew")
     return found
 
 
-def steps(target: Target, *, subsystem: Subsystem = "console", resources: Step | None = None) -> Step:
+def steps(target: Target, *, subsystem: Subsystem = "console", resources: Step | None = None, launch: str = "") -> Step:
     """Return the step of the launcher for ``target``; targets that differ in their libc only share it.
 
-    ``resources`` is a step whose product is a .res file (icon, version, manifest) to be linked into a Windows launcher.
+    ``launch`` is how it starts Python, the target's way by default. ``resources`` is a step whose product is a .res
+    file (icon, version, manifest) to be linked into a Windows launcher.
     """
     built = FORMATS[target.container]
     unpacked = _zstd_sources(sources())
-    common = {"zig": zig.version(), "zig_target": target.stub_zig}
-    place = f"stub/{target.stub_zig}"
+    chosen = (launch or target.launch) == "embed" and target.launch != "embed"
+    # a static program cannot load a library: for Linux it is one of the C library's that the runtime is made for
+    compiler = target.runtime_zig if chosen and target.system == "linux" else target.stub_zig
+    common = {"zig": zig.version(), "zig_target": compiler}
+    place = f"stub/{compiler}{'/embed' if chosen else ''}"
     zstd = Step(
-        product=f"{place}/zstd.o",
+        product=f"stub/{target.stub_zig}/zstd.o",  # all that it asks of a C library is memory: it is the same for each
         action="compile",
         version=1,
         run=run_zstd,
         inputs=(unpacked,),
-        params={**common, "flags": [*zig.REPRODUCIBLE, *ZSTD_FLAGS]},
+        params={"zig": zig.version(), "zig_target": target.stub_zig, "flags": [*zig.REPRODUCIBLE, *ZSTD_FLAGS]},
     )
     objects = Step(
         product=f"{place}/objects.tar",
         action="objects",
         version=1,
         run=run_objects,
-        inputs=(unpacked, *c_files(target)),
+        inputs=(unpacked, *c_files(target, launch)),
         params={**common, "flags": [*zig.REPRODUCIBLE, *built.compiling, *C_FLAGS]},
     )
     own: list[str] = [subsystem] if target.container == "pe" else []
     own += [resources.product.removesuffix(".res")] if resources else []
-    linking = [*built.linking, *(built.gui if subsystem == "gui" else ())]
+    linking = [*(built.embed if chosen else built.linking), *(built.gui if subsystem == "gui" else ())]
     return Step(
         product="/".join([place, *own, "stub"]),
         action="stub",

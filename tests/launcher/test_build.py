@@ -22,7 +22,7 @@ def test_same_bytes_in_another_folder_with_another_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", os.fspath(tmp_path / "zig cache"))
     sources = tmp_path / "another checkout ü" / "stubs"
     shutil.copytree(folders.data("stubs"), sources)
-    monkeypatch.setattr(stub, "c_files", lambda _: [sources / file.name for file in OWN])
+    monkeypatch.setattr(stub, "c_files", lambda *_: [sources / file.name for file in OWN])
     again = run_step(stub.steps(TARGET), tmp_path / "another build")
     assert again.read_bytes() == first
 

@@ -72,6 +72,19 @@ def test_structure(target):
     assert not [command for command in program.commands if command.command == lief.MachO.LoadCommand.TYPE.RPATH]
 
 
+def test_the_one_that_loads_python():
+    """It takes libpython by its path, so it names no other library than the plain one does."""
+    found = {}
+    for launch in ("exec", "embed"):
+        file = lief.MachO.parse(list(launcher("macos-aarch64", launch)))
+        assert file
+        program = file.at(0)
+        assert [library.name for library in program.libraries] == ["/usr/lib/libSystem.B.dylib"]
+        assert [segment.name for segment in program.segments][-2:] == ["__PYPACK", "__LINKEDIT"]
+        found[launch] = {symbol.name for symbol in program.imported_symbols}
+    assert found["embed"] - found["exec"] >= {"_dlopen", "_dlsym"}
+
+
 def test_small_and_clean(target):
     content = launcher(target)
     assert len(content) < 300_000

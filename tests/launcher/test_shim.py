@@ -97,7 +97,8 @@ def test_shim_is_the_launcher_itself(program, cache, shim):
     assert shim.stat().st_mode & 0o777 == 0o755
     lines = dict(line.split("=", 1) for line in (shim.parent.parent / "shim").read_text().splitlines())
     loader, _, _, _, libraries, _, _, python = prefix(cache)
-    assert lines == {"launch": "loader", "python": python, "loader": loader, "libraries": libraries}
+    named = {"python": python, "interpreter": os.fspath(shim), "loader": loader, "libraries": libraries}
+    assert lines == {"launch": "loader", **named}
 
 
 def test_shim_takes_the_path_it_is_called_by(shim, cache, tmp_path):

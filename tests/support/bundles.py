@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import binascii
+import functools
 import hashlib
 import io
+import shutil
 import struct
 import tarfile
 import zipfile
@@ -93,13 +95,18 @@ def pieces(tar: bytes, close_at: int = CLOSE_AT, full_at: int = FULL_AT) -> list
 
 def layer_of(cut: list[tuple[bytes, int]], level: int = 3) -> tuple[bytes, bytes]:
     """Return the layer's bytes and its identity."""
-    packed = [zstandard.ZstdCompressor(level=level).compress(data) for data, _ in cut]
+    packed = [_packed(data, level) for data, _ in cut]
     told = [struct.pack("<II", len(data), flags) + hashlib.sha256(data).digest() for data, flags in cut]
     table = b"PYPKLYR\x01" + b"".join(
         struct.pack("<I", len(frame)) + row for frame, row in zip(packed, told, strict=True)
     )
     head = struct.pack("<II", 0x184D2A50, len(table))
     return head + table + b"".join(packed), hashlib.sha256(b"".join(told)).digest()
+
+
+@functools.lru_cache(maxsize=8)
+def _packed(data: bytes, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level=level).compress(data)
 
 
 def zip_of(members: list[File]) -> tuple[bytes, bytes]:
@@ -161,6 +168,28 @@ def bundle(stub: bytes, recipe: Recipe, *, cut: tuple[int, int] = (CLOSE_AT, FUL
     out += local + central
     out += trailer_of(launch_block(recipe), table, len(out) + hole, first, app)
     return bytes(out)
+
+
+def bundle_around(path: Path, packed: Path, recipe: Recipe) -> None:
+    """Append to a launcher a runtime layer that is there as a file, of any size, and the recipe's app."""
+    with packed.open("rb") as layer, path.open("r+b") as out:
+        head = layer.read(16)
+        table = layer.read(struct.unpack("<I", head[4:8])[0] - 8)
+        rows = [(*struct.unpack_from("<III", table, at), table[at + 12 : at + 44]) for at in range(0, len(table), 44)]
+        told = b"".join(struct.pack("<II", size, flags) + digest for _, size, flags, digest in rows)
+        out.seek(0, io.SEEK_END)
+        out.write(bytes(-out.tell() % 8))
+        first = (out.tell(), packed.stat().st_size)
+        layer.seek(0)
+        shutil.copyfileobj(layer, out, 1 << 20)
+        unpacked = sum(row[1] for row in rows)
+        table_rows = [struct.pack("<IIQQQII", 1, 0, *first, unpacked, len(rows), 0) + hashlib.sha256(told).digest()]
+        out.write(bytes(-out.tell() % 8))
+        app = out.tell()
+        local, central = zip_of(recipe.app)
+        entry = struct.pack("<IIQQQII", 3, 0, app, len(local), len(local), 0, 0) + hashlib.sha256(local).digest()
+        out.write(local + central)
+        out.write(trailer_of(launch_block(recipe), [*table_rows, entry], out.tell(), first, app))
 
 
 def write(path: Path, content: bytes) -> Path:

@@ -39,8 +39,8 @@ def build_folder() -> Path:
 
 
 @functools.cache
-def launcher(target: str = MUSL) -> bytes:
-    return run_step(stub.steps(targets.load()[target]), build_folder()).read_bytes()
+def launcher(target: str = MUSL, launch: str = "") -> bytes:
+    return run_step(stub.steps(targets.load()[target], launch=launch), build_folder()).read_bytes()
 
 
 @functools.cache

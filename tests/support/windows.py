@@ -59,12 +59,13 @@ def python_folder() -> Path:
 
 def recipe(source: str, name: str = "hello", **changes) -> Recipe:
     """A program of one file."""
-    boot = (Path(stub.__file__).with_name("boot") / "boot.py").read_bytes()
+    boot = Path(stub.__file__).with_name("boot")
     library = next(member for member in runtime() if member.path == "python313.dll")
     values = {
         "runtime": list(runtime()),
         "app": [
-            File(path="boot.py", data=boot),
+            File(path="boot.py", data=(boot / "boot.py").read_bytes()),
+            File(path="failure.py", data=(boot / "failure.py").read_bytes()),
             File(path="launch", data=LAUNCH.format(name=name).encode()),
             File(path="app/main.py", data=source.encode()),
         ],

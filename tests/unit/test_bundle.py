@@ -123,6 +123,7 @@ PARAMS = {
     "python": "bin/python3.13", "site": "lib/python3.13/site-packages", "options": list(graph.OPTIONS),
     "entry": {"kind": "script", "name": "demo.py", "function": ""}, "sources": True, "pins": [], "tools": {},
     "runtime": {"provider": "test", "version": ".".join(map(str, sys.version_info[:3])), "static": True},
+    "self_commands": True, "interpreter": True, "scripts_on_path": False,
 }  # fmt: skip
 
 

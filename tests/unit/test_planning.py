@@ -57,3 +57,11 @@ def test_what_is_wrong_for_all_is_told_once(ask):
     with pytest.raises(InputError) as caught:
         ask(names, dict.fromkeys(names, "no such file"))
     assert str(caught.value) == "no such file\n  -> do this"
+
+
+@pytest.mark.parametrize(("name", "launch"), [("linux-musl-x86_64", "embed"), ("windows-x86_64", "exec")])
+def test_a_way_of_starting_that_the_target_does_not_have_is_refused(tmp_path, name, launch):
+    (tmp_path / "main.py").write_text("print(1)\n")
+    found = project.load(tmp_path, launch=launch)
+    with pytest.raises(InputError, match=f"launch={launch} does not exist for {name}"):
+        planning.plan(found, TABLE[name], files="", build=tmp_path, settings=Settings(say=lambda _: None))

@@ -67,10 +67,31 @@ def test_each_system_gets_its_own_body():
     names = {name: {file.name for file in stub.c_files(target)} for name, target in TABLE.items()}
     for found in names.values():
         assert {"main.c", "system.h", "exit_codes.h"} <= found
-    assert set().union(*names.values()) == everything
+    assert set().union(*names.values()) | {"posix_embed.c"} == everything
     assert "posix_files.c" in names["linux-gnu-x86_64"] & names["macos-aarch64"]
     assert not [name for name in names["windows-x86_64"] if name.startswith(("posix", "linux", "macos", "zig_"))]
     assert not [name for name in names["linux-musl-x86_64"] if name.startswith(("windows", "macos"))]
+
+
+@pytest.mark.parametrize("name", ["linux-gnu-x86_64", "macos-aarch64"])
+def test_a_launcher_that_loads_python_is_another_one(name):
+    target = TABLE[name]
+    plain, embed = stub.steps(target), stub.steps(target, launch="embed")
+    assert stub.steps(target, launch="exec").product == plain.product != embed.product
+    assert "-static" not in embed.params["flags"]
+    assert embed.params["zig_target"] == (target.runtime_zig if target.system == "linux" else target.stub_zig)
+    objects, zstd = embed.inputs
+    assert isinstance(objects, Step)
+    names = {file.name for file in objects.inputs if not isinstance(file, Step)}
+    assert "posix_embed.c" in names
+    assert "posix_exec.c" not in names
+    assert isinstance(zstd, Step)
+    assert zstd.product == f"stub/{target.stub_zig}/zstd.o", "the same for both"
+
+
+def test_windows_has_one_way_only():
+    target = TABLE["windows-x86_64"]
+    assert stub.steps(target).product == stub.steps(target, launch="embed").product
 
 
 def test_pin():
@@ -108,7 +129,7 @@ def test_exit_codes_of_code_and_manual_agree():
     manual = folders.data("stubs").parent / "docs" / "launcher.md"
     codes = {int(code) for code in re.findall(r"= (1\d\d)", header)} - {119}
     assert codes == {int(code) for code in re.findall(r"^\| (1\d\d) \|", manual.read_text(), re.MULTILINE)}
-    assert len(codes) == 11
+    assert len(codes) == 12
 
 
 def test_variables_of_code_and_manual_agree():

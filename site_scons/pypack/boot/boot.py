@@ -74,6 +74,8 @@ def start():
         import site
 
         site.addsitedir(layers + separator + facts["site"].replace("/", separator))
+    if "on_path" in facts:  # the commands of the packages, which stand beside the interpreter
+        beside(sys.executable.rpartition(separator)[0], system)
     end = None
     if facts.get("startup") == "fast":
         end = apart(hold_collector)()
@@ -94,6 +96,18 @@ def bare(path):
     if path.startswith("\\\\?\\UNC\\"):
         return "\\" + path[7:]
     return path[4:] if path.startswith("\\\\?\\") else path
+
+
+def beside(folder, system):
+    # The folder becomes the first one of PATH; os.environ is made of system.environ later on.
+    if system.__name__ == "nt":
+        name, part = "PATH", ";"
+    else:
+        name, folder, part = b"PATH", folder.encode("utf-8", "surrogateescape"), b":"
+    value = system.environ.get(name)
+    value = folder + part + value if value else folder
+    system.environ[name] = value
+    system.putenv(name, value)
 
 
 def names():
@@ -184,11 +198,29 @@ def which(scripts, name):
 
 def become(code, **names):
     space = sys.modules["__main__"].__dict__
-    for name in [name for name in space if name not in ("__name__", "__doc__", "__builtins__")]:
+    for name in [name for name in space if name not in ("__name__", "__doc__", "__builtins__", "__annotations__")]:
         del space[name]
     space["__doc__"] = None
     space.update(names)
     exec(code, space)
 
 
-start()
+def run(begin):
+    boot, bundle = sys.argv[:2]
+    try:
+        begin()
+    except Exception as error:
+        # Whose lines are these, and is it damage? The names of this file are the program's by now.
+        import _frozen_importlib_external as external
+
+        here, _, suffix = boot.rpartition("boot")
+        kind = external.SourceFileLoader if suffix == ".py" else external.SourcelessFileLoader
+        space = {"__name__": "pypack"}
+        try:
+            exec(kind("pypack", here + "failure" + suffix).get_code("pypack"), space)
+        except Exception:
+            raise error
+        space["tell"](error, boot, bundle, here)
+
+
+run(start)

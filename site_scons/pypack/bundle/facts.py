@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pypack import binaries
+from pypack.bundle import commands
 from pypack.errors import StepError
 from pypack.images.image import list_image
 
@@ -20,10 +21,11 @@ def run_facts(context: Context) -> None:
     """Step: image -> JSON with what the bundle says and checks of it.
 
     That is: ``members``, ``bytes``, ``floor`` (the oldest glibc or macOS that loads all of it) and the member that
-    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``.
+    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``, and,
+    where asked for, ``commands``.
 
-    Params: ``sentinels``, paths that must be there, alternatives separated by ``|``; the target's ``container`` and
-    ``arch``.
+    Params: ``sentinels``, paths that must be there, alternatives separated by ``|`` (an empty one: it may be missing);
+    the target's ``container`` and ``arch``; ``commands``, whether they are wanted.
     """
     facts = gather(context.inputs[0], context.params)
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
@@ -44,6 +46,7 @@ def gather(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
         "needs": shared.needs,
         "brings": [name for name in shared.brings if not _is_module(name)],
         "distributions": _distributions(members),
+        "commands": commands.found(image) if params.get("commands") else [],
     }
 
 
@@ -67,7 +70,9 @@ def read_facts(path: Path) -> dict[str, Any]:
 def _present(sentinels: list[str], members: dict[str, Any]) -> list[str]:
     found = []
     for alternatives in sentinels:
-        path = next((each for each in alternatives.split("|") if each in members), None)
+        path = next((each for each in alternatives.split("|") if not each or each in members), None)
+        if path == "":
+            continue
         if path is None:
             raise StepError(
                 f"the image has no {alternatives.replace('|', ' or ')}",

@@ -25,6 +25,8 @@ _ALIGN = 8
 _CHUNK = 1 << 20
 _END_RECORD = 22
 _SITE = "site-packages"
+_SWITCHES = {"self": "self_commands", "interpreter": "interpreter"}
+"""Keys of the launch block, and the settings that switch off what the launcher would do by a variable."""
 
 
 def run_bundle(context: Context) -> None:
@@ -153,6 +155,8 @@ def launch_file(
         values["site"] = f"{layer_of_deps}/{_SITE}"
     if scripts := params["entry"].get("scripts"):
         values["scripts"] = "\t".join(f"{name}={point}" for name, point in scripts)
+    if params["scripts_on_path"]:
+        values["on_path"] = "commands"
     return "".join(f"{key}={value}\n" for key, value in values.items()).encode()
 
 
@@ -172,6 +176,8 @@ def launch_block(
     pairs += [("pth", line) for line in _pth_lines(params, facts, rows)]
     pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]
     pairs.append(("sentinel", f"3:{app_sizes[boot]}:{boot}"))
+    pairs += [(key, "off") for key, setting in _SWITCHES.items() if not params[setting]]
+    pairs += [(key, value) for key, value in facts.get("deps", {}).get("commands", ()) if _free(value, params["name"])]
     floor = manifest.floor(facts)
     if not floor:
         return pairs
@@ -201,6 +207,11 @@ def _pth_lines(
         up = "/".join([".."] * (params["site"].count("/") + 3))
         place = f"{up}/layers/{_folder(rows)}/{_SITE}"
         yield f'import os; addsitedir(os.path.join(sitedir, *"{place}".split("/")), known_paths)'
+
+
+def _free(command: str, name: str) -> bool:
+    """Say whether a command has another name than the program, whose own is the interpreter's."""
+    return command.partition("=")[0].rpartition("/")[2].casefold() != name.casefold()
 
 
 def _copy(path: Path, out: IO[bytes]) -> None:

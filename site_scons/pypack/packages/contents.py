@@ -35,7 +35,7 @@ def run_contents(context: Context) -> None:
     image = context.inputs[0]
     target: Target = context.params["target"].value
     found = {
-        **facts.gather(image, {**context.params, "sentinels": []}),
+        **facts.gather(image, {**context.params, "sentinels": [], "commands": True}),
         "wheel": image.stem,
         "mismatches": [[each.path, each.why] for each in binaries.mismatches(image, target)],
         **_read(image, name=image.stem.split("-", 1)[0]),

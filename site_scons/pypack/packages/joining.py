@@ -27,8 +27,8 @@ def run_facts(context: Context) -> None:
 
     The product is what :func:`pypack.bundle.facts.run_facts` gives for one image, and: ``dropped``, for each wheel the
     paths that an earlier one brings too; ``folders`` to add, empty; ``paths``, the folders below site-packages that
-    .pth files put onto sys.path; ``site``, whether a .pth file runs code. Params: ``target``, ``exclude`` (patterns
-    that must mean something).
+    .pth files put onto sys.path; ``site``, whether a .pth file runs code; ``commands``. Params: ``target``, ``exclude``
+    (patterns that must mean something).
     """
     target: Target = context.params["target"].value
     parts = [contents.read(path) for path in context.extra]
@@ -48,6 +48,7 @@ def run_facts(context: Context) -> None:
     found = {
         **_summed(parts, dropped),
         "dropped": dropped,
+        "commands": [pair for part in parts for pair in part["commands"]],
         "folders": [] if any(path.startswith(f"{SITE}/") for path in kinds) else [SITE],
         "paths": added,
         "site": runs,

@@ -23,7 +23,7 @@ def contents_step(image: Step, target: Target) -> Step:
     return Step(
         product=f"{image.product.removesuffix('.tar')}.{system}.json",
         action="contents",
-        version=2,
+        version=3,
         run=contents.run_contents,
         inputs=(image,),
         params={"container": target.container, "arch": target.arch, "libc": target.libc, "target": Hidden(target)},
@@ -64,7 +64,7 @@ def facts_step(
     return Step(
         product=f"{stem}.facts.json",
         action="facts",
-        version=5,
+        version=6,
         run=joining.run_facts,
         inputs=(locked,),
         params={
