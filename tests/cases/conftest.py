@@ -116,3 +116,34 @@ def https_server(tmp_path_factory):
     """A local HTTPS server: ``(address, file of the authority that signed its certificate)``."""
     with tls.servers(tmp_path_factory.mktemp("tls")) as running:
         yield running.address, running.authority
+
+
+@pytest.fixture(scope="session")
+def probes(tmp_path_factory):
+    """Build a program that does what its first argument says (tests/support/probe.py) once for each way of starting."""
+    place = Checkout(path=copy_tree(tmp_path_factory.mktemp("probe") / "checkout"))
+    done: dict[str, Path] = {}
+
+    def build(launch: str) -> Path:
+        if launch not in done:
+            folder = place.path / launch / "probe"
+            folder.mkdir(parents=True)
+            shutil.copyfile(HERE / "tests/support/probe.py", folder / "probe.py")
+            told = "    print('run as', __name__, sys.argv[1:])"
+            (folder / "helper.py").write_text(
+                f'import sys\nWORD = "helper\'s word"\nif __name__ == "__main__":\n{told}\n'
+            )
+            (folder / "requirements.txt").write_text("idna\n")
+            (folder / "pyproject.toml").write_text(f'[tool.pypack]\nlaunch = "{launch}"\n')
+            out = f"out={place.path}/dist/{launch}/probe"
+            place.scons(f"app={folder}", f"target={GNU}", *_runtime(GNU), "profile=dev", out)
+            done[launch] = place.path / "dist" / launch / "probe"
+        return done[launch]
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def probe(probes) -> Path:
+    """That program, started by exec; it has a package that has a command."""
+    return probes("exec")
