@@ -77,6 +77,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def faults(session: nox.Session) -> None:
+    """Start bundles on full, slow and foreign disks, kill them 200 times (or as often as the number behind -- says)."""
+    _system_packages(session, SYSTEM)
+    python = _venv(session, "test")
+    os.environ["PYPACK_FAULTS"] = session.posargs[0] if session.posargs else "200"
+    session.run(python, "-m", "pytest", "-q", "--durations=15", "tests/faults", "tests/cases/test_repair.py")
+
+
+@nox.session(python=False)
 def fixtures(session: nox.Session) -> None:
     """Make, in the folder named behind --, runtimes that stand in for macOS's and arm64 Windows', and their pins."""
     if len(session.posargs) != 1:

@@ -308,7 +308,10 @@ def test_launch_block_for_another_system(stub, tmp_path):
     [
         "name=../x", "name=a/b", "name=", "python=/bin/sh", "python=../../bin/sh", "boot=a/../../b", "site=/etc",
         "launch=other", "loader=/lib/ld.so", "loader=../ld.so", "libpython=../x.dll",
-        "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin", "path=3:../app", "path=app",
+        "script=a/b=m:f", "script=x=m", "script=x=m:f()", "script=x=1m:f", "script=x=m:", "script=..=m:f", "script=x",
+        "script=2:../x", "command=2:../x", "command=2:", "command=x=m:f",
+        "sentinel=1:x:bin", "sentinel=9:1:bin", "sentinel=1:99999999999999999999:bin",
+        "path=3:../app", "path=app",
     ],
 )  # fmt: skip
 def test_launch_blocks_that_are_refused(stub, tmp_path, line):
