@@ -55,13 +55,14 @@ def metadata_of_files(requirements: Iterable[Path]) -> list[Path]:
 
 
 def metadata(requirements: Iterable[str], base: Path) -> list[Path]:
-    """Return the files that say what the local projects among ``requirements`` need: a lock is made from them, too.
+    """Return the files of this machine from which a lock is made besides the lines of ``requirements`` themselves.
 
+    Those are what says what a local project among them needs, and wheels and archives that are named by their path.
     Paths count from ``base``.
     """
     places = [place for line in requirements if (place := _local(line.strip(), base))]
-    files = [place / name for place in places for name in ("pyproject.toml", "setup.py", "setup.cfg")]
-    return list(dict.fromkeys(file for file in files if file.is_file()))
+    names = ("", "pyproject.toml", "setup.py", "setup.cfg")
+    return list(dict.fromkeys(file for place in places for name in names if (file := place / name).is_file()))
 
 
 def uv_paths(pyproject: Path) -> list[str]:
@@ -72,7 +73,7 @@ def uv_paths(pyproject: Path) -> list[str]:
 
 
 def _local(line: str, base: Path) -> Path | None:
-    """Return the folder that a line of a requirements file names, None for any other line."""
+    """Return the folder or file that a line of a requirements file names by its path, None for any other line."""
     text = _EDITABLE.sub("", line).split(" #", 1)[0].split(" ; ", 1)[0].strip()
     text = _EXTRAS.sub("", _NAMED.sub("", text)).strip("\"'")
     if text.startswith("file:"):
@@ -80,7 +81,7 @@ def _local(line: str, base: Path) -> Path | None:
     if not text or "://" in text or text.startswith(("-", "#")):
         return None
     place = base / text
-    return place if place.is_dir() else None
+    return place if place.exists() else None
 
 
 def run_gather(context: Context) -> None:
