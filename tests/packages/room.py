@@ -49,5 +49,5 @@ def start(package: Package, bundle: Path, by: runner.Runner, servers: Servers, c
         command=shlex.join([*by.words, str(shown if ".." not in shown.parts else bundle), *words]),
         started=done.out.startswith(f"started {package.name}:"),
         worked=done.code == 0 and "did its work: " in done.out,
-        told=done.text,
+        told=f"{done.text}\nexit code {done.code}",
     )
