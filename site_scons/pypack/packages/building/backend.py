@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ = "docs/dependencies.md"
-OTHER = "ask for a version that has a wheel, build for another target, or name a wheel of your own in the requirements"
+OTHER = (
+    "ask for a version that has a wheel, raise the floor ([tool.pypack] floors) so that newer wheels fit, build for "
+    "another target, or name a wheel of your own in the requirements"
+)
 _LEGACY = "setuptools.build_meta:__legacy__"
 _FOREIGN = {
     "maturin": "Rust (cargo)",
