@@ -97,7 +97,7 @@ def run_app(context: Context) -> None:
         for each in files(project):
             if f"app/{each.inside}" not in builder:
                 builder.add_file(f"app/{each.inside}", each.path)
-        own = _own()
+        own = own_sources()
         if kit:
             _compile(context, builder, kit, own)
         else:
@@ -176,14 +176,14 @@ def bootstrap() -> bytes:
     return b"\n\n".join((_BOOT / name).read_bytes() for name in ("finder.py", "fast.py", "boot.py"))
 
 
-def _own() -> dict[str, bytes]:
+def own_sources() -> dict[str, bytes]:
     """Return the sources of what runs in front of a program, and of what runs when it fails."""
     return {"boot": bootstrap(), "failure": (_BOOT / "failure.py").read_bytes()}
 
 
 def boot_digest() -> str:
     """Return a hash over the bootstrap's own sources."""
-    return hashlib.sha256(b"".join(_own().values()) + (_BOOT / "zip_main.py").read_bytes()).hexdigest()
+    return hashlib.sha256(b"".join(own_sources().values()) + (_BOOT / "zip_main.py").read_bytes()).hexdigest()
 
 
 def _syntax_errors(failed: list[bytecode.Compiled]) -> StepError:

@@ -7,11 +7,11 @@ import json
 import os
 import subprocess
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pypack import runner, stub, targets
+from pypack import app, runner, stub, targets
 from pypack.errors import FetchError, StepError
 from pypack.images import image
 from pypack.pipeline import Settings
@@ -19,6 +19,9 @@ from pypack.providers.base import Request
 from pypack.providers.embed import EmbedProvider
 from tests.support.bundles import File, Recipe, bundle, write
 from tests.support.launchers import build_folder, run_step
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TARGET = targets.load()["windows-x86_64"]
 LAUNCH = "name={name}\nversion=1\ntarget=windows-x86_64\nmode=onefile\nkind=script\nentry=main.py\nfunction=\ndeps=\n"
@@ -59,13 +62,11 @@ def python_folder() -> Path:
 
 def recipe(source: str, name: str = "hello", **changes) -> Recipe:
     """A program of one file."""
-    boot = Path(stub.__file__).with_name("boot")
     library = next(member for member in runtime() if member.path == "python313.dll")
     values = {
         "runtime": list(runtime()),
         "app": [
-            File(path="boot.py", data=(boot / "boot.py").read_bytes()),
-            File(path="failure.py", data=(boot / "failure.py").read_bytes()),
+            *(File(path=f"{stem}.py", data=text) for stem, text in app.own_sources().items()),
             File(path="launch", data=LAUNCH.format(name=name).encode()),
             File(path="app/main.py", data=source.encode()),
         ],
