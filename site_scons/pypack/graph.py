@@ -357,13 +357,14 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
         Step(
             product=f"{stem}.facts.json",
             action="facts",
-            version=5,
+            version=6,
             run=facts.run_facts,
             inputs=(image,),
             params={
                 "sentinels": sentinels if kind == "runtime" else [],
                 "container": plan.target.container,
                 "arch": plan.target.arch,
+                "libc": plan.target.libc,
             },
         ),
     ]

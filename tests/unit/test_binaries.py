@@ -13,6 +13,7 @@ from tests.support.pe_files import AMD64, ARM64, I386, pe
 from pypack import binaries, targets
 from pypack.binaries import windows_dlls
 from pypack.binaries.strip import strip
+from pypack.bundle import facts
 from pypack.images.image import ImageBuilder
 from pypack.providers.host_libraries import Libraries, is_glibc
 
@@ -410,3 +411,10 @@ def test_a_large_pe_is_read_from_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "_IN_MEMORY", 100)
     assert read(pe(needed=("kernel32.dll",))).needed == ("kernel32.dll",)
     assert binaries.read(io.BytesIO(pe(needed=("kernel32.dll",))[:-1])) is None
+
+
+def test_a_bundle_for_musl_needs_no_glibc_whatever_its_wheels_name(tmp_path):
+    deps = image(tmp_path, {"n.libs/libgcc_s.so.1": elf(versions={"libc.so.6": ["GLIBC_2.0"]})})
+    params = {"sentinels": [], "container": "elf", "arch": "x86_64"}
+    assert facts.gather(deps, {**params, "libc": "gnu"})["floor"] == "2.0"
+    assert facts.gather(deps, {**params, "libc": "musl"})["floor"] == ""

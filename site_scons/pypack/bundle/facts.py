@@ -25,7 +25,7 @@ def run_facts(context: Context) -> None:
     where asked for, ``commands``.
 
     Params: ``sentinels``, paths that must be there, alternatives separated by ``|`` (an empty one: it may be missing);
-    the target's ``container`` and ``arch``; ``commands``, whether they are wanted.
+    the target's ``container``, ``arch`` and ``libc``; ``commands``, whether they are wanted.
     """
     facts = gather(context.inputs[0], context.params)
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
@@ -35,7 +35,7 @@ def gather(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of an image; ``params`` as for :func:`run_facts`."""
     members = {member.path: member for member in list_image(image)}
     container = params.get("container", "elf")
-    floor = _floor(image, container, params.get("arch", ""))
+    floor = _floor(image, container, params)
     shared = binaries.libraries(image, container)
     return {
         "members": len(members),
@@ -55,10 +55,11 @@ def _is_module(name: str) -> bool:
     return not name.endswith(".dll") and (".cpython-" in name or ".abi3." in name)
 
 
-def _floor(image: Path, container: str, arch: str) -> binaries.Floor | None:
+def _floor(image: Path, container: str, params: Mapping[str, Any]) -> binaries.Floor | None:
+    """Return what the system must have. For musl it is no glibc, though wheels' libgcc for it names versions of one."""
     if container == "elf":
-        return binaries.glibc_floor([image])
-    return binaries.macos_floor([image], arch) if container == "macho" else None
+        return None if params.get("libc") == "musl" else binaries.glibc_floor([image])
+    return binaries.macos_floor([image], params.get("arch", "")) if container == "macho" else None
 
 
 def read_facts(path: Path) -> dict[str, Any]:

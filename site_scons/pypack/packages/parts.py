@@ -23,7 +23,7 @@ def contents_step(image: Step, target: Target) -> Step:
     return Step(
         product=f"{image.product.removesuffix('.tar')}.{system}.json",
         action="contents",
-        version=3,
+        version=4,
         run=contents.run_contents,
         inputs=(image,),
         params={"container": target.container, "arch": target.arch, "libc": target.libc, "target": Hidden(target)},
