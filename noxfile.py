@@ -123,7 +123,7 @@ def _venv(session: nox.Session, *groups: str) -> str:
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         session.run(sys.executable, "-m", "venv", str(folder), external=True)
-        session.run(str(python), "-m", "pip", "install", "-q", "uv>=0.7", external=True)
+        session.run(str(python), "-m", "pip", "install", "-q", "uv>=0.13.9", external=True)
     words = [word for group in groups for word in ("--group", group)]
     uv = str(python.with_name("uv"))
     session.run(uv, "pip", "install", "-q", "--python", str(python), "-e", ".", *words, external=True)
