@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from pypack.errors import InputError
 
@@ -53,6 +52,8 @@ def path(address: str) -> Path:
         return Path(address).expanduser()
     parts = urlsplit(address)
     host = "" if parts.netloc in {"", "localhost"} else f"//{parts.netloc}"
+    from urllib.request import url2pathname  # 15 ms, and few addresses are of this machine
+
     return Path(url2pathname(host + parts.path))
 
 

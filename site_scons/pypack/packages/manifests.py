@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import json
 import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from dataclasses import dataclass, field
-from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from packaging.requirements import InvalidRequirement, Requirement
 
 from pypack.errors import InputError
 
@@ -128,6 +123,9 @@ def script(file: Path) -> Manifest | None:
 
 def wheel(file: Path) -> Manifest:
     """Return what the metadata of a wheel says."""
+    import zipfile
+    from email.parser import HeaderParser
+
     try:
         with zipfile.ZipFile(file) as packed:
             names = {name.rsplit("/", 1)[-1]: name for name in packed.namelist() if _IN_INFO.fullmatch(name)}
@@ -151,6 +149,8 @@ def wheel(file: Path) -> Manifest:
 
 def commands(points: str, kind: str) -> dict[str, str]:
     """Return the ``module:function`` of each command in an ``entry_points.txt``, by its name."""
+    import configparser
+
     table = configparser.RawConfigParser(delimiters=("=",), strict=False)
     table.optionxform = str  # type: ignore[assignment,method-assign] # names are kept as they are written
     table.read_string(points)
@@ -262,6 +262,8 @@ def _lines(values: object, where: str, faults: list[str]) -> tuple[str, ...]:
     if not isinstance(values, list):
         faults.append(f"{where}: must be a list of requirements, is {values!r}")
         return ()
+    if values:
+        from packaging.requirements import InvalidRequirement, Requirement
     for value in values:
         try:
             Requirement(value if isinstance(value, str) else "")

@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from pypack.packages import requirements
 from pypack.packages.manifests import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from packaging.requirements import Requirement
 
     from pypack.packages.inputs import Dependencies
 
@@ -71,7 +71,7 @@ def chains(
     wanted = {normal(each.name) for each in (need for rows in needs.values() for need in rows)}
     for name in sorted(names, key=lambda each: (each in wanted, each)):
         if name not in links:
-            _follow([Requirement(name)], (origin,), names, needs, links, parents, markers)
+            _follow([*_parsed([name])], (origin,), names, needs, links, parents, markers)
     return {
         names[name]: Chain(links=links[name], parents=tuple(sorted(names[each] for each in parents[name])))
         for name in names
@@ -114,6 +114,8 @@ def _applying(needs: Iterable[Requirement], extra: str, markers: Mapping[str, st
 
 
 def _parsed(texts: Iterable[str]) -> Iterator[Requirement]:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     for text in texts:
         try:
             yield Requirement(text)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from email.parser import BytesHeaderParser
 from typing import TYPE_CHECKING, Any
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from pypack.errors import StepError
 from pypack.packages.building import native
@@ -77,6 +74,8 @@ def refuse(tree: Path, label: str, python: str) -> None:
             do=OTHER,
             see=READ,
         )
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     needed = _requires_python(tree)
     try:
         fits = SpecifierSet(needed).contains(python, prereleases=True)
@@ -95,6 +94,8 @@ def _requires_python(tree: Path) -> str:
         project = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
     value = project.get("requires-python") if isinstance(project, dict) else None
     if value is None and told.is_file():
+        from email.parser import BytesHeaderParser
+
         value = BytesHeaderParser().parsebytes(told.read_bytes()).get("Requires-Python")
     return str(value or "")
 
