@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import posixpath
+import shutil
 import subprocess
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pypack.errors import StepError
-from pypack.images.image import ImageBuilder, Member, unpacked
+from pypack.images.image import ImageBuilder, Member, unpack
 from pypack.packages import selection
 
 if TYPE_CHECKING:
@@ -103,9 +105,29 @@ def run_kit(context: Context) -> None:
 
 @contextmanager
 def interpreter(kit: Path, python: str) -> Iterator[Path]:
-    """Unpack a kit for the time of a ``with`` block and give the path of its interpreter."""
-    with unpacked(kit) as folder:
-        yield folder / python
+    """Give the path of a kit's interpreter for a ``with`` block.
+
+    The kit is unpacked beside itself, once for as long as it stays the same (a product's time stands for its content):
+    each wheel of a build and each change of an app would else wait for it again.
+    """
+    info = kit.stat()
+    place = kit.with_name(f"{kit.stem}-{info.st_size:x}-{info.st_mtime_ns:x}")
+    if not place.is_dir():
+        _unpack_kit(kit, place)
+    yield place / python
+
+
+def _unpack_kit(kit: Path, place: Path) -> None:
+    """Unpack a kit in one step; another thread or process may do the same meanwhile."""
+    work = Path(tempfile.mkdtemp(prefix=f"{kit.stem}.", dir=kit.parent))
+    try:
+        unpack(kit, work / "kit")
+        with contextlib.suppress(OSError):  # the other one was quicker
+            (work / "kit").rename(place)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    if not place.is_dir():
+        raise StepError(f"{place} cannot be made", do="check that the folder can be written")
 
 
 def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optimize: int = 0) -> Iterator[Compiled]:

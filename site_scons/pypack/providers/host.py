@@ -72,6 +72,7 @@ class HostProvider:
         here = host_interpreter.running()
         folders = host_libraries.search_folders(here.multiarch)
         place = f"runtime/{request.target.name}/host-{here.version}"
+        fingerprint = host_interpreter.fingerprint(here, folders)
         step = Step(
             product=f"{place}/runtime.tar",
             action="host",
@@ -79,14 +80,14 @@ class HostProvider:
             run=make,
             params={
                 "version": here.version,
-                "fingerprint": host_interpreter.fingerprint(here, folders),
+                "fingerprint": fingerprint,
                 "layout": vars(request.target.layout.at(here.minor)),
                 "patchelf": host_tree.patchelf_version(),
             },
         )
         return Runtime(
-            provider=self.name, version=here.version, place=place, image=step, dev=host_headers.step(here, place),
-            notes=_notes(here), lacks=tree.lacks(),
+            provider=self.name, version=here.version, place=place, image=step,
+            dev=host_headers.step(here, place, fingerprint), notes=_notes(here), lacks=tree.lacks(),
         )  # fmt: skip
 
 

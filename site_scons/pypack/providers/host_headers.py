@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +14,21 @@ if TYPE_CHECKING:
     from pypack.providers.host_interpreter import Interpreter
 
 
-def step(interpreter: Interpreter, place: str) -> Step | None:
-    """Return the step of the image, None where the headers are not installed (Debian: python3-dev)."""
-    found = _headers(interpreter)
-    if f"include/python{interpreter.minor}/Python.h" not in found:
+def step(interpreter: Interpreter, place: str, fingerprint: str) -> Step | None:
+    """Return the step of the image, None where the headers are not installed (Debian: python3-dev).
+
+    ``fingerprint`` is the interpreter's: headers come and go with it.
+    """
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.is_file():
         return None
-    told = hashlib.sha256()
-    for inside, path in found.items():
-        info = path.stat()
-        told.update(f"{inside}\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
+    info = header.stat()
     return Step(
         product=f"{place}/dev.tar",
         action="headers",
         version=1,
         run=_run,
-        params={"version": interpreter.version, "fingerprint": told.hexdigest()},
+        params={"version": interpreter.version, "fingerprint": f"{fingerprint} {info.st_size} {info.st_mtime_ns}"},
     )
 
 
