@@ -19,9 +19,11 @@ from tests.support.wheels import wheel
 TARGET = "linux-musl-x86_64"
 PARAMS = {
     "name": "many", "version": "1", "target": TARGET, "container": "elf", "compiler": "", "mode": "onefile",
+    "startup": "normal",
     "launch": "exec", "python": "bin/python3", "site": "lib/python3.13/site-packages", "options": ["-I", "-S", "-B"],
     "entry": {"kind": "script", "name": "many.py", "function": ""}, "sources": True, "pins": [], "tools": {},
     "runtime": {"provider": "test", "version": "3.13.5", "static": True},
+    "self_commands": True, "interpreter": True, "scripts_on_path": False,
 }  # fmt: skip
 
 
