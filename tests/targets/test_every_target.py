@@ -43,12 +43,14 @@ def test_each_step_is_done_once(greets):
     assert len(made) == len(set(made))
     assert sum(path.startswith("dist/") for path in made) == len(ALL)
     # wheels and the app are compiled once for each Python that compiles, not once for each target
+    # (another test may have made their kits in this checkout before)
     kits = [path for path in made if path.endswith("/kit.tar")]
     apps = [path for path in made if path.startswith("build/apps/greet/app-")]
     wheels = [path for path in made if path.startswith("build/wheels/") and "/rich-" in path]
-    assert 1 <= len(kits) <= 2
-    assert len(apps) == len(kits)
-    assert len({path.split("/")[3] for path in wheels}) == len(kits)
+    assert len(kits) <= len(apps) <= 2
+    assert {path.split("/")[3] for path in wheels} == {
+        path.removeprefix("build/apps/greet/app-").removesuffix(".tar") for path in apps
+    }
 
 
 def test_a_second_call_does_nothing(place, greets):
