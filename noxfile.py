@@ -47,7 +47,8 @@ def tests(session: nox.Session) -> None:
     _system_packages(session, SYSTEM)
     python = _venv(session, "test")
     rooms = ("unit", "launcher", "cases", "faults", "targets", "packages")
-    chosen = session.posargs or [f"tests/{room}" for room in rooms]
+    side_by_side = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
+    chosen = session.posargs or [*side_by_side, *(f"tests/{room}" for room in rooms)]
     session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
 
 
@@ -126,7 +127,9 @@ def _venv(session: nox.Session, *groups: str) -> str:
         session.run(str(python), "-m", "pip", "install", "-q", "uv>=0.13.9", external=True)
     words = [word for group in groups for word in ("--group", group)]
     uv = str(python.with_name("uv"))
-    session.run(uv, "pip", "install", "-q", "--python", str(python), "-e", ".", *words, external=True)
+    install = ("pip", "install", "-q", "--compile-bytecode")
+    session.run(uv, *install, "--python", str(python), "-e", ".", *words, external=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of very many starts would compile pypack anew
     os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     return str(python)
 

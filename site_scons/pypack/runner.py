@@ -199,9 +199,10 @@ def _wine(target: Target) -> Runner | Missing:
         return Missing(why="wine is not installed", do="install it (Debian: apt-get install wine wine64)")
     prefix = os.environ.get("WINEPREFIX") or str(folders.wine())
     environment = {"WINEPREFIX": prefix, "WINEDEBUG": os.environ.get("WINEDEBUG", "-all")}
-    if not (Path(prefix) / "system.reg").exists():
+    own = Path(prefix) == folders.wine()
+    if own or not (Path(prefix) / "system.reg").exists():
         _prepare_wine(wine, Path(prefix), environment)
-    if Path(prefix) == folders.wine():  # a machine of the user's own is left as it is
+    if own:  # a machine of the user's own is left as it is
         complete(Path(prefix), target.stub_zig)
     # Python under wine dies in init_sys_streams where a standard handle is a plain file or closed
     return Runner(name="wine", words=(wine,), environment=environment, pipes=True)
@@ -213,7 +214,10 @@ def _tool(name: str) -> str | None:
 
 
 def _prepare_wine(wine: str, prefix: Path, environment: Mapping[str, str]) -> None:
-    """Make the folder that stands for a Windows machine; it takes some seconds, once."""
+    """Make the folder that stands for a Windows machine; it takes some seconds, once.
+
+    Its files appear before it is finished, so that another process waits for the lock before it believes them.
+    """
     from filelock import FileLock
 
     quiet = {"DISPLAY": "", "WINEDLLOVERRIDES": "mscoree,mshtml="}  # no window asks for downloads

@@ -1,6 +1,7 @@
-"""Measure: ``python -m tests.bench [--peers] [--rounds N] [--docs]``.
+"""Measure: ``python -m tests.bench [--peers] [--builds] [--rounds N] [--docs]``.
 
-Peers that were built before are measured as well; ``--peers`` builds them. ``--docs`` puts the picture into docs/.
+Peers that were built before are measured as well; ``--peers`` builds them. ``--builds`` measures how long builds take
+instead of how long starts do. ``--docs`` puts the picture into docs/.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import peers, picture, subjects, tables
+from tests.bench import builds, peers, picture, subjects, tables
 from tests.bench.measuring import Result, Side, compare
 
 ROUNDS = {"hello": 4, "greet": 1, "first": 1}
@@ -20,6 +21,9 @@ def main() -> int:
     """Build, measure, print the tables, and write results.json and performance.svg into the work folder."""
     options = _options()
     work = Path(options.work).absolute()
+    if options.builds:
+        print(builds.text(builds.measure(work / "builds", options.rounds or 7)))
+        return 0
     bench = subjects.prepare(work, options.runtime)
     if options.peers:
         peers.build(work)
@@ -46,7 +50,8 @@ def _options() -> argparse.Namespace:
         prog="nox -s bench --", description="Measure bundles, beside plain Python and peers."
     )
     parser.add_argument("--peers", action="store_true", help="build PyInstaller's and Nuitka's forms first (once)")
-    parser.add_argument("--rounds", type=int, default=50, help="starts of each side (hello: four times as many)")
+    parser.add_argument("--builds", action="store_true", help="measure builds of greet instead (default: 7 rounds)")
+    parser.add_argument("--rounds", type=int, help="starts of each side (default: 50; hello: four times as many)")
     parser.add_argument("--runtime", default="host", help="runtime of the bundles, which venv and python -I -S share")
     parser.add_argument("--docs", action="store_true", help="put the picture into docs/")
     parser.add_argument("--work", default=".nox/bench", help=argparse.SUPPRESS)
@@ -59,7 +64,7 @@ def _measure(options: argparse.Namespace, name: str, sides: list[Side], bench: s
     if name in {"hello", "greet"}:
         more, shipped = peers.sides(bench.work, name)
         sides, sizes = [*sides, *more], {**sizes, **shipped}
-    rounds = options.rounds * ROUNDS[name]
+    rounds = (options.rounds or 50) * ROUNDS[name]
     results = compare(sides, rounds, sizes=sizes)
     print(f"\n{tables.text(name, results, rounds)}", flush=True)
     return results

@@ -68,7 +68,8 @@ def copy_tree(folder: Path) -> Path:
     for part in PARTS:
         source = HERE / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            # bytecode is good in a copy too; what is just being written has another ending
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("*.pyc.*"))
         elif source.exists():
             shutil.copy2(source, folder / part)
     return folder

@@ -10,16 +10,20 @@ import hashlib
 import io
 import json
 import struct
-import tarfile
 import zipfile
 import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from pypack import hosts
+from pypack.bundle import tars
 from pypack.bundle.extent import Extent, Part, extents
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 _MAGIC = b"PYPK\x00\x02\x00\x00"
@@ -27,8 +31,13 @@ _ZIP_ERRORS = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
     zlib.error, struct.error,
 )  # fmt: skip
-_TAR_ERRORS = (tarfile.TarError, ValueError, LookupError, RuntimeError, OverflowError, struct.error)
-_TAR_KINDS = b"025LK"  # file, link, folder; a long name or link target before one of them
+_BLOCK = 512
+_EMPTY = bytes(_BLOCK)
+_FOLDER = b"5"
+_KINDS_OF_MEMBERS = (b"0", b"2", _FOLDER)  # file, link, folder
+_TIME = 315532800
+_AT_ONCE = 4
+"""Frames that are unpacked at a time, 8 MiB each."""
 _LARGEST_FRAME = 8 << 20
 _LARGEST_MANIFEST = 64 << 20
 _KINDS = {1: "runtime", 2: "deps", 3: "app"}
@@ -192,16 +201,12 @@ def _frames_faults(stream: IO[bytes], layer: Layer, table: bytes) -> list[str]:
         return ["its frame table does not give its identity"]
     tar = _TarCheck()
     position, unpacked = layer.offset + 8 + len(table), 0
-    for row in rows:
+    for row, read in _unpacked(stream, layer, rows, position):
         packed, plain = _number(row, 0, 4), _number(row, 4, 4)
-        if position + packed > layer.offset + layer.size:
-            return [f"the frame at {position} goes beyond the end of the layer"]
         try:
-            data = _frame(_at(stream, position, packed), plain)
+            data = read()
         except ValueError as error:
-            return [f"the frame at {position} cannot be unpacked: {error}"]
-        if len(data) != plain or hashlib.sha256(data).digest() != row[12:]:
-            return [f"the frame at {position} does not have its hash"]
+            return [f"the frame at {position} {error}"]
         tar.feed(data, carries_on=bool(_number(row, 8, 4) & 1))
         position, unpacked = position + packed, unpacked + plain
     if position != layer.offset + layer.size or unpacked != layer.unpacked:
@@ -209,26 +214,53 @@ def _frames_faults(stream: IO[bytes], layer: Layer, table: bytes) -> list[str]:
     return tar.end()
 
 
-def _frame(packed: bytes, plain: int) -> bytes:
-    """Unpack a zstd frame of ``plain`` bytes; a :class:`ValueError` tells why it cannot be.
+def _unpacked(
+    stream: IO[bytes], layer: Layer, rows: Sequence[bytes], position: int
+) -> Iterator[tuple[bytes, Callable[[], bytes]]]:
+    """Yield each row with what returns its frame's content, or raises a ValueError; some frames ahead, on threads."""
+    workers = min(hosts.cores(), _AT_ONCE)
+    waiting: deque[tuple[bytes, Callable[[], bytes]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for row in rows:
+            packed = _number(row, 0, 4)
+            if position + packed > layer.offset + layer.size:
+                waiting.append((row, _beyond))
+                break
+            waiting.append((row, pool.submit(_frame, _at(stream, position, packed), row).result))
+            position += packed
+            if len(waiting) > workers:
+                yield waiting.popleft()
+        yield from waiting
+
+
+def _beyond() -> bytes:
+    raise ValueError("goes beyond the end of the layer")
+
+
+def _frame(packed: bytes, row: bytes) -> bytes:
+    """Unpack a zstd frame; a :class:`ValueError` tells why it cannot be, or that it is another than its row says.
 
     The library makes room for what a frame claims to hold, whatever the most is that it was told.
     """
     import zstandard
 
-    if plain > _LARGEST_FRAME:
-        raise ValueError(f"it would hold {plain:,} bytes, {_LARGEST_FRAME:,} is the most")
+    plain = _number(row, 4, 4)
     try:
+        if plain > _LARGEST_FRAME:
+            raise ValueError(f"it would hold {plain:,} bytes, {_LARGEST_FRAME:,} is the most")
         claimed = zstandard.get_frame_parameters(packed).content_size
         if claimed not in {plain, zstandard.CONTENTSIZE_UNKNOWN}:
             raise ValueError(f"it claims {claimed:,} bytes, the frame table {plain:,}")
-        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=plain)
-    except zstandard.ZstdError as error:
-        raise ValueError(str(error)) from None
+        data = zstandard.ZstdDecompressor().decompress(packed, max_output_size=plain)
+    except (ValueError, zstandard.ZstdError) as error:
+        raise ValueError(f"cannot be unpacked: {error}") from None
+    if len(data) != plain or hashlib.sha256(data).digest() != row[12:]:
+        raise ValueError("does not have its hash")
+    return data
 
 
 class _TarCheck:
-    """Looks at the members of a tar, frame by frame, with Python's own reader."""
+    """Looks at the members of a tar, frame by frame."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -238,50 +270,38 @@ class _TarCheck:
     def feed(self, data: bytes, *, carries_on: bool) -> None:
         if carries_on != bool(self._left):
             self.found.append("a frame's flag does not say whether a member carries on")
-        skip, self._left = min(self._left, len(data)), max(0, self._left - len(data))
-        stream = io.BytesIO(data)
-        stream.seek(skip)
-        while (at := stream.tell()) < len(data) and any(data[at : at + 512]):
-            info = _header(stream, data[at + 156 : at + 157])
-            if info is None:
+        at, self._left = min(self._left, len(data)), max(0, self._left - len(data))
+        while at < len(data) and data[at : at + _BLOCK] != _EMPTY:
+            try:
+                member = tars.member(data, at)
+            except ValueError:
                 self.found.append("a member's header cannot be read")
                 return
-            self._look(info)
-            end = info.offset_data + (-(-info.size // 512) * 512 if info.isfile() else 0)
+            self._look(member)
+            end = member.content + tars.padded(member.size)
             self._left = max(0, end - len(data))
-            stream.seek(min(end, len(data)))
+            at = min(end, len(data))
 
-    def _look(self, info: tarfile.TarInfo) -> None:
-        name = info.name.encode("utf-8", "surrogateescape")
+    def _look(self, member: tars.Member) -> None:
+        name = member.name.rstrip(b"/")
+        told = name.decode("utf-8", "replace")
         if name in self._kinds:
-            self.found.append(f"{info.name} is there twice")
-        if info.name.startswith("/") or ".." in info.name.split("/"):
-            self.found.append(f"{info.name} leaves the tree")
-        if not (info.isfile() or info.issym() or info.isdir()) or info.mtime != 315532800 or info.uid or info.gid:
-            self.found.append(f"{info.name} is not normalised")
-        self._kinds[name] = info.type
+            self.found.append(f"{told} is there twice")
+        if name.startswith(b"/") or b".." in name.split(b"/"):
+            self.found.append(f"{told} leaves the tree")
+        if member.kind not in _KINDS_OF_MEMBERS or member.time != _TIME or member.user or member.group:
+            self.found.append(f"{told} is not normalised")
+        self._kinds[name] = member.kind
 
     def end(self) -> list[str]:
         """Return all that was found, now that every member was seen: they stand in any order."""
         for name in self._kinds:
             above = name
             while above := above.rpartition(b"/")[0]:
-                if self._kinds.get(above, tarfile.DIRTYPE) != tarfile.DIRTYPE:
+                if self._kinds.get(above, _FOLDER) != _FOLDER:
                     told = name.decode("utf-8", "replace")
                     self.found.append(f"{told} stands below what is no folder")
         return self.found
-
-
-def _header(stream: IO[bytes], kind: bytes) -> tarfile.TarInfo | None:
-    """Read the header of ``kind`` where ``stream`` stands, with what belongs to it; None for one that is not sound."""
-    if not kind or kind not in _TAR_KINDS:
-        return None
-    try:
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
-            info = tar.next()
-    except _TAR_ERRORS:
-        return None
-    return info if info and info.size >= 0 else None  # a negative size would lead back, for ever
 
 
 def _app_faults(stream: IO[bytes], layer: Layer) -> list[str]:
