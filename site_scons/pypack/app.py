@@ -127,8 +127,9 @@ def _compile(context: Context, builder: ImageBuilder, kit: Path, own: dict[str, 
     minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
     with bytecode.interpreter(kit, context.params["python"]) as python:
         failed = bytecode.add_bytecode(
-            builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/"
-        )
+            builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/",
+            jobs=context.settings.jobs,
+        )  # fmt: skip
         if failed:
             raise _syntax_errors(failed)
         made = list(bytecode.compile_sources(python, [("<pypack>", source) for source in own.values()]))

@@ -7,16 +7,16 @@ compared at import, and the same source gives the same bytes.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import posixpath
 import shutil
 import subprocess
 import tempfile
-import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, Member, unpack
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pypack.targets import Layout
 
 _END = b"\xff\xff\xff\xff"
-_BATCH = 4 << 20  # bytes of sources in memory at once
+_GROUP = 1 << 20
+"""Bytes of sources that one process compiles: half a second of work."""
 _START = ("__init__", "aliases", "ascii", "cp1252", "latin_1", "mbcs", "utf_8")
 
 
@@ -130,68 +131,65 @@ def _unpack_kit(kit: Path, place: Path) -> None:
         raise StepError(f"{place} cannot be made", do="check that the folder can be written")
 
 
-def compile_sources(python: Path, sources: Iterable[tuple[str, bytes]], *, optimize: int = 0) -> Iterator[Compiled]:
-    """Compile ``(path, source)`` pairs in order, in one process; paths become ``co_filename``.
+def compile_sources(
+    python: Path, sources: Iterable[tuple[str, bytes]], *, optimize: int = 0, jobs: int = 1
+) -> Iterator[Compiled]:
+    """Compile ``(path, source)`` pairs in order, ``jobs`` groups of them at a time; paths become ``co_filename``.
 
-    One process and a fixed order keep the bytes the same: what an interpreter has seen
-    before can change how it writes shared constants.
+    A process for each group, cut by the sizes alone, and a fixed order in it keep the bytes the same: what an
+    interpreter has seen before can change how it writes shared constants.
     """
-    waiting = iter(sources)
-    first = next(waiting, None)
-    if first is None:
-        return
+    waiting: deque[Future[list[Compiled]]] = deque()
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        for group in _groups(sources):
+            waiting.append(pool.submit(_compiled, python, group, optimize))
+            if len(waiting) > jobs:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _groups(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield sources some at a time; they are read here, and never while others are compiled."""
+    group, size = [], 0
+    for path, source in sources:
+        group.append((path, source))
+        size += len(source)
+        if size >= _GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _compiled(python: Path, group: list[tuple[str, bytes]], optimize: int) -> list[Compiled]:
     worker = Path(__file__).with_name("boot") / "compiler.py"
     command = [str(python), "-I", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(command, input=b"".join(map(_question, group)) + _END, capture_output=True, check=False)
     except OSError as error:
         raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
-    assert process.stdin and process.stdout and process.stderr
-    with process:
-        try:
-            for batch in _batches(itertools.chain([first], waiting)):
-                yield from _answers(process, batch)
-            process.stdin.write(_END)
-        except BaseException:
-            process.kill()
-            with contextlib.suppress(OSError):  # something may wait to be written
-                process.stdin.close()
-            raise
+    answers, at = [], 0
+    for path, _ in group:
+        size = int.from_bytes(done.stdout[at + 1 : at + 5], "little")
+        content = done.stdout[at + 5 : at + 5 + size]
+        if len(done.stdout) < at + 5 or len(content) < size:
+            told = done.stderr.decode("utf-8", "replace").strip()
+            raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
+        failed = done.stdout[at]
+        answers.append(
+            Compiled(path=path, error=content.decode("utf-8", "replace"))
+            if failed
+            else Compiled(path=path, bytecode=content)
+        )
+        at += 5 + size
+    return answers
 
 
-def _batches(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield sources some at a time; they are read here, and never while others are compiled."""
-    batch, size = [], 0
-    for path, source in sources:
-        batch.append((path, source))
-        size += len(source)
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _answers(process: subprocess.Popen[bytes], pairs: list[tuple[str, bytes]]) -> Iterator[Compiled]:
-    assert process.stdin and process.stdout and process.stderr
-    feeder = threading.Thread(target=_feed, args=(process.stdin, pairs), daemon=True)
-    feeder.start()
-    try:
-        for path, _ in pairs:
-            head = process.stdout.read(5)
-            if len(head) < 5:
-                told = process.stderr.read().decode("utf-8", "replace").strip()
-                raise StepError(f"the interpreter that compiles died at {path}:\n{told}")
-            content = process.stdout.read(int.from_bytes(head[1:], "little"))
-            if head[0]:
-                yield Compiled(path=path, error=content.decode("utf-8", "replace"))
-            else:
-                yield Compiled(path=path, bytecode=content)
-    except BaseException:
-        process.kill()  # else the feeder could wait for a reader that is gone
-        raise
-    finally:
-        feeder.join()  # before the pipe is closed, which two threads cannot do at once
+def _question(pair: tuple[str, bytes]) -> bytes:
+    path, source = pair
+    name = path.encode("utf-8", "surrogateescape")
+    return len(name).to_bytes(4, "little") + name + len(source).to_bytes(4, "little") + source
 
 
 def run_compile(context: Context) -> None:
@@ -222,6 +220,7 @@ def compile_image(context: Context, builder: ImageBuilder, kit: Path, *, below: 
             keep_sources=params["sources"],
             optimize=params["optimize"],
             below=below,
+            jobs=context.settings.jobs,
         )
         for done in compile_sources(python, _there(builder, params.get("plain", ()))):
             builder.add(cache_path(done.path, params["minor"]), done.bytecode)
@@ -234,8 +233,9 @@ def _there(builder: ImageBuilder, wanted: Iterable[str]) -> Iterator[tuple[str, 
 
 
 def add_bytecode(
-    builder: ImageBuilder, python: Path, *, minor: str, keep_sources: bool, optimize: int = 0, below: str = ""
-) -> list[Compiled]:
+    builder: ImageBuilder, python: Path, *, minor: str, keep_sources: bool, optimize: int = 0, below: str = "",
+    jobs: int = 1,
+) -> list[Compiled]:  # fmt: skip
     """Compile every ``.py`` of ``builder`` and add the result; return those that failed.
 
     Without sources the bytecode takes the place of the source (``x.pyc`` beside where ``x.py`` was), where the import
@@ -243,7 +243,7 @@ def add_bytecode(
     """
     wanted = [path for path in builder.paths() if path.startswith(below) and _is_source(builder.member(path))]
     failed = []
-    for done in compile_sources(python, ((path, builder.read(path)) for path in wanted), optimize=optimize):
+    for done in compile_sources(python, _there(builder, wanted), optimize=optimize, jobs=jobs):
         if done.error:
             failed.append(done)
         elif keep_sources:
@@ -256,13 +256,3 @@ def add_bytecode(
 
 def _is_source(member: Member) -> bool:
     return member.kind == "file" and member.path.endswith(".py")
-
-
-def _feed(stream: IO[bytes], pairs: list[tuple[str, bytes]]) -> None:
-    try:
-        for path, source in pairs:
-            name = path.encode("utf-8", "surrogateescape")
-            stream.write(len(name).to_bytes(4, "little") + name + len(source).to_bytes(4, "little") + source)
-        stream.flush()
-    except OSError:
-        pass  # the reader sees that the process died, and says so with its last words

@@ -148,7 +148,7 @@ def compiled_runtime(plan: Plan) -> Step:
     return Step(
         product=f"{runtime.place}/compiled{own}{plan.flavour}{rules.word}.tar",
         action="compile",
-        version=1,
+        version=2,
         run=bytecode.run_compile,
         inputs=(runtime.image, plan.kit) if plan.kit else (runtime.image,),
         params={**plan.compiler, "below": f"{at.stdlib}/", **plain, **rules.params},
@@ -277,7 +277,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
             Step(
                 product=f"venv/{digest[:16]}/{by}/{each.info.removesuffix('.dist-info')}.tar",
                 action="installed",
-                version=1,
+                version=2,
                 run=venv.run_installed,
                 inputs=(plan.kit,) if plan.kit else (),
                 params={**plan.compiler, **rules.params, "digest": digest, "installed": Hidden(each)},
@@ -295,7 +295,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{place}/app-{plan.by}{plan.flavour}.tar",
         action="app",
-        version=5,
+        version=6,
         run=app.run_app,
         inputs=tuple(inputs),
         params={
@@ -329,7 +329,7 @@ def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) ->
     return Step(
         product=f"{place}/{by}/{name.removesuffix('.whl')}.tar",
         action="wheel",
-        version=1,
+        version=2,
         run=wheels.run_wheel,
         inputs=(wheel, plan.kit) if plan.kit else (wheel,),
         params={**plan.compiler, **rules.params},
@@ -357,7 +357,7 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
         Step(
             product=f"{stem}.facts.json",
             action="facts",
-            version=6,
+            version=7,
             run=facts.run_facts,
             inputs=(image,),
             params={

@@ -416,5 +416,5 @@ def test_a_large_pe_is_read_from_the_disk(tmp_path, monkeypatch):
 def test_a_bundle_for_musl_needs_no_glibc_whatever_its_wheels_name(tmp_path):
     deps = image(tmp_path, {"n.libs/libgcc_s.so.1": elf(versions={"libc.so.6": ["GLIBC_2.0"]})})
     params = {"sentinels": [], "container": "elf", "arch": "x86_64"}
-    assert facts.gather(deps, {**params, "libc": "gnu"})["floor"] == "2.0"
-    assert facts.gather(deps, {**params, "libc": "musl"})["floor"] == ""
+    assert facts.gather(binaries.look(deps), {**params, "libc": "gnu"})["floor"] == "2.0"
+    assert facts.gather(binaries.look(deps), {**params, "libc": "musl"})["floor"] == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.test_bundle import PARAMS
 
 from pypack.bundle import commands, writer
-from pypack.images.image import ImageBuilder
+from pypack.images.image import ImageBuilder, read_image
 
 ENTRY_POINTS = """
 [console_scripts]
@@ -35,8 +35,15 @@ def image(folder):
     return folder / "deps.tar"
 
 
+def found(path):
+    seen = commands.Commands()
+    for member, stream in read_image(path):
+        seen.see(member, stream)
+    return seen.pairs()
+
+
 def test_what_is_found(tmp_path):
-    assert commands.found(image(tmp_path)) == [
+    assert found(image(tmp_path)) == [
         ["script", "Tool2=pkg.mod:Class.method"],
         ["script", "hello=pkg:other"],
         ["script", "tool=pkg.mod:main"],
@@ -48,7 +55,7 @@ def test_what_is_found(tmp_path):
 
 def test_the_launch_block_names_all_but_the_program_s_own_name(tmp_path):
     facts = {"runtime": {"sizes": {}, "floor": "", "floor_needed_by": ""}}
-    facts["deps"] = {"commands": commands.found(image(tmp_path)), "floor": "", "floor_needed_by": ""}
+    facts["deps"] = {"commands": found(image(tmp_path)), "floor": "", "floor_needed_by": ""}
     params = {**PARAMS, "name": "Hello", "self_commands": False}
     pairs = writer.launch_block(params, facts, {"boot.pyc": 4}, [])
     assert ("script", "tool=pkg.mod:main") in pairs

@@ -2,7 +2,18 @@
 
 from pypack.binaries.model import Binary, Container, is_glibc
 from pypack.binaries.reader import container, read, read_file
-from pypack.binaries.survey import Floor, Libraries, Mismatch, glibc_floor, libraries, macos_floor, mismatches, natives
+from pypack.binaries.survey import (
+    Floor,
+    Libraries,
+    Mismatch,
+    Survey,
+    glibc_floor,
+    libraries,
+    look,
+    macos_floor,
+    mismatches,
+    natives,
+)  # fmt: skip
 
 __all__ = [
     "Binary",
@@ -10,10 +21,12 @@ __all__ = [
     "Floor",
     "Libraries",
     "Mismatch",
+    "Survey",
     "container",
     "glibc_floor",
     "is_glibc",
     "libraries",
+    "look",
     "macos_floor",
     "mismatches",
     "natives",

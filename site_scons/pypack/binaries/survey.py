@@ -9,13 +9,14 @@ from typing import IO, TYPE_CHECKING
 from pypack.binaries import windows_dlls
 from pypack.binaries.model import is_glibc
 from pypack.binaries.reader import container, read
-from pypack.images.image import list_image, read_image
+from pypack.images.image import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pypack.binaries.model import Binary, Container
+    from pypack.images.image import Member
     from pypack.targets import Target
 
 _HEAD = 64
@@ -43,7 +44,48 @@ class Mismatch:
     why: str
 
 
-def glibc_floor(images: Iterable[Path]) -> Floor | None:
+@dataclass(frozen=True, kw_only=True)
+class Native:
+    """A member that begins as native code does; ``binary`` is None where nothing can be read from it."""
+
+    path: str
+    kind: Container
+    binary: Binary | None
+
+
+class Survey:
+    """What one reading of an image finds: its members, and the native code among them.
+
+    All questions below take a survey, or the path of an image, which is then read for that one question.
+    """
+
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        self.natives: list[Native] = []
+
+    def see(self, member: Member, stream: IO[bytes] | None) -> None:
+        """Take in one member; ``stream`` is where it was afterwards, at the beginning."""
+        self.members.append(member)
+        if stream is None or member.size < _HEAD:
+            return
+        kind = container(stream.read(_HEAD))
+        stream.seek(0)
+        if kind:
+            self.natives.append(Native(path=member.path, kind=kind, binary=read(stream)))
+            stream.seek(0)
+
+
+def look(image: Path | Survey) -> Survey:
+    """Read an image, unless that was done."""
+    if isinstance(image, Survey):
+        return image
+    found = Survey()
+    for member, stream in read_image(image):
+        found.see(member, stream)
+    return found
+
+
+def glibc_floor(images: Iterable[Path | Survey]) -> Floor | None:
     """Return the glibc that the ELF members of ``images`` need, or None where none of them needs any."""
     highest: Floor | None = None
     for image in images:
@@ -54,7 +96,7 @@ def glibc_floor(images: Iterable[Path]) -> Floor | None:
     return highest
 
 
-def macos_floor(images: Iterable[Path], arch: str) -> Floor | None:
+def macos_floor(images: Iterable[Path | Survey], arch: str) -> Floor | None:
     """Return the macOS that the Mach-O members of ``images`` need on the processor ``arch``, or None."""
     highest: Floor | None = None
     for image in images:
@@ -76,11 +118,12 @@ class Libraries:
     brings: tuple[str, ...]
 
 
-def libraries(image: Path, container: Container = "elf") -> Libraries:
+def libraries(image: Path | Survey, container: Container = "elf") -> Libraries:
     """Return which shared libraries the members of ``image`` in that container need and bring.
 
     Names of DLLs are in lower case. Programs beside them (setuptools' launchers) count too.
     """
+    image = look(image)
     if container != "elf":
         return _dlls(image) if container == "pe" else _dylibs(image)
     needs, brings = set[str](), set[str]()
@@ -88,12 +131,12 @@ def libraries(image: Path, container: Container = "elf") -> Libraries:
         needs.update(name for name in binary.needed if not is_glibc(name))
         brings.update({binary.soname, PurePosixPath(path).name} - {""})
     # a library may be asked for by the name of a link to it: musl's loader as libc.so
-    links = (PurePosixPath(member.path).name for member in list_image(image) if member.kind == "link")
+    links = (PurePosixPath(member.path).name for member in image.members if member.kind == "link")
     brings.update(name for name in links if ".so" in name)
     return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
 
 
-def _dlls(image: Path) -> Libraries:
+def _dlls(image: Survey) -> Libraries:
     needs, brings = set[str](), set[str]()
     for path, binary in binaries(image, only={"pe"}):
         needs.update(name for name in binary.needed if not windows_dlls.is_system(name))
@@ -101,7 +144,7 @@ def _dlls(image: Path) -> Libraries:
     return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
 
 
-def _dylibs(image: Path) -> Libraries:
+def _dylibs(image: Survey) -> Libraries:
     needs, brings = set[str](), set[str]()
     for path, binary in binaries(image, only={"macho"}):
         needs.update(PurePosixPath(name).name for name in binary.needed if not name.startswith(_MACOS))
@@ -109,46 +152,35 @@ def _dylibs(image: Path) -> Libraries:
     return Libraries(needs=tuple(sorted(needs)), brings=tuple(sorted(brings)))
 
 
-def natives(image: Path, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> list[str]:
+def natives(image: Path | Survey, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> list[str]:
     """Return the paths of the members that are native code in one of the containers of ``only``."""
     kinds = set(only)
-    return [path for path, kind, _ in _members(image) if kind in kinds]
+    return [native.path for native in look(image).natives if native.kind in kinds]
 
 
-def mismatches(image: Path, target: Target) -> list[Mismatch]:
+def mismatches(image: Path | Survey, target: Target) -> list[Mismatch]:
     """Return the members that Python would load and that are made for another machine or C library than ``target``.
 
     Programs of other systems that lie about as data (setuptools carries Windows launchers everywhere) are no mismatch;
     an extension module in the wrong container is.
     """
     found = []
-    for path, kind, stream in _members(image):
-        stream.seek(0)
-        binary = read(stream)
-        why = _mismatch(path, binary, target) if binary else _damage(path, kind, target)
+    for native in look(image).natives:
+        path, binary = native.path, native.binary
+        why = _mismatch(path, binary, target) if binary else _damage(path, native.kind, target)
         if why:
             found.append(Mismatch(path=path, why=why))
     return found
 
 
-def binaries(image: Path, *, only: Iterable[Container] = ("elf", "pe", "macho")) -> Iterator[tuple[str, Binary]]:
+def binaries(
+    image: Path | Survey, *, only: Iterable[Container] = ("elf", "pe", "macho")
+) -> Iterator[tuple[str, Binary]]:  # fmt: skip
     """Yield each member that is native code, read."""
     kinds = set(only)
-    for path, kind, stream in _members(image):
-        if kind in kinds:
-            stream.seek(0)
-            binary = read(stream)
-            if binary:
-                yield path, binary
-
-
-def _members(image: Path) -> Iterator[tuple[str, Container, IO[bytes]]]:
-    for member, stream in read_image(image):
-        if stream is None or member.size < _HEAD:
-            continue
-        kind = container(stream.read(_HEAD))
-        if kind:
-            yield member.path, kind, stream
+    for native in look(image).natives:
+        if native.kind in kinds and native.binary:
+            yield native.path, native.binary
 
 
 def _damage(path: str, kind: Container, target: Target) -> str:

@@ -29,7 +29,7 @@ def told(error):
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def serve(read, write, flush, optimize):
+def serve(read, write, optimize):
     while True:
         length = int.from_bytes(read(4), "little")
         if length == END:
@@ -41,11 +41,10 @@ def serve(read, write, flush, optimize):
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             status, answer = 1, told(error)
         write(bytes([status]) + len(answer).to_bytes(4, "little") + answer)
-        flush()  # the other side may wait for it before it asks again
 
 
 if __name__ == "__main__":
     import _warnings
 
     _warnings.filters.insert(0, ("ignore", None, Warning, None, 0))  # a SyntaxWarning of a package is not ours to tell
-    serve(sys.stdin.buffer.read, sys.stdout.buffer.write, sys.stdout.buffer.flush, int(sys.argv[1]))
+    serve(sys.stdin.buffer.read, sys.stdout.buffer.write, int(sys.argv[1]))

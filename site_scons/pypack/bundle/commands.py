@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import configparser
 import re
-from typing import TYPE_CHECKING
-
-from pypack.images.image import read_image
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pypack.images.image import Member
 
 _SECTIONS = ("console_scripts", "gui_scripts")
@@ -18,25 +14,34 @@ _OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME = re.compile(r"\w[\w.+-]*")
 
 
-def found(image: Path) -> list[list[str]]:
-    """Return the pairs for the launch block: entry points of the distributions, and what wheels bring in ``bin/``.
+class Commands:
+    """The commands of one image: entry points of its distributions, and what wheels bring in ``bin/``."""
 
-    ``script`` is what Python runs (``NAME=MODULE:FUNCTION``, or ``2:PATH`` in the deps layer), ``command`` a program.
-    """
-    objects: dict[str, str] = {}
-    files: dict[str, str] = {}
-    for member, stream in read_image(image):
+    def __init__(self) -> None:
+        self._objects: dict[str, str] = {}
+        self._files: dict[str, str] = {}
+
+    def see(self, member: Member, stream: IO[bytes] | None) -> None:
+        """Take in one member; ``stream`` is left at its beginning."""
         if stream is None:
-            continue
+            return
         if member.path.endswith(".dist-info/entry_points.txt"):
-            objects.update(_entry_points(stream.read().decode("utf-8", "replace")))
+            self._objects.update(_entry_points(stream.read().decode("utf-8", "replace")))
         elif member.path.startswith("bin/"):
-            files[member.path.removeprefix("bin/")] = _kind(member, stream.read(256))
-    pairs = [["script", f"{name}={objects[name]}"] for name in sorted(objects)]
-    for path, kind in sorted(files.items()):
-        if kind and path not in objects and _NAME.fullmatch(path):
-            pairs.append([kind, f"2:bin/{path}"])
-    return pairs
+            self._files[member.path.removeprefix("bin/")] = _kind(member, stream.read(256))
+        stream.seek(0)
+
+    def pairs(self) -> list[list[str]]:
+        """Return the pairs for the launch block.
+
+        ``script`` is what Python runs (``NAME=MODULE:FUNCTION``, or ``2:PATH`` in the deps layer), ``command`` a
+        program.
+        """
+        pairs = [["script", f"{name}={self._objects[name]}"] for name in sorted(self._objects)]
+        for path, kind in sorted(self._files.items()):
+            if kind and path not in self._objects and _NAME.fullmatch(path):
+                pairs.append([kind, f"2:bin/{path}"])
+        return pairs
 
 
 def _entry_points(text: str) -> dict[str, str]:

@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pypack import binaries
-from pypack.bundle import commands
 from pypack.errors import StepError
-from pypack.images.image import list_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,19 +19,18 @@ def run_facts(context: Context) -> None:
     """Step: image -> JSON with what the bundle says and checks of it.
 
     That is: ``members``, ``bytes``, ``floor`` (the oldest glibc or macOS that loads all of it) and the member that
-    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``, and,
-    where asked for, ``commands``.
+    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``.
 
     Params: ``sentinels``, paths that must be there, alternatives separated by ``|`` (an empty one: it may be missing);
-    the target's ``container``, ``arch`` and ``libc``; ``commands``, whether they are wanted.
+    the target's ``container``, ``arch`` and ``libc``.
     """
-    facts = gather(context.inputs[0], context.params)
+    facts = gather(binaries.look(context.inputs[0]), context.params)
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
 
 
-def gather(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+def gather(image: binaries.Survey, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of an image; ``params`` as for :func:`run_facts`."""
-    members = {member.path: member for member in list_image(image)}
+    members = {member.path: member for member in image.members}
     container = params.get("container", "elf")
     floor = _floor(image, container, params)
     shared = binaries.libraries(image, container)
@@ -46,7 +43,6 @@ def gather(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
         "needs": shared.needs,
         "brings": [name for name in shared.brings if not _is_module(name)],
         "distributions": _distributions(members),
-        "commands": commands.found(image) if params.get("commands") else [],
     }
 
 
@@ -55,7 +51,7 @@ def _is_module(name: str) -> bool:
     return not name.endswith(".dll") and (".cpython-" in name or ".abi3." in name)
 
 
-def _floor(image: Path, container: str, params: Mapping[str, Any]) -> binaries.Floor | None:
+def _floor(image: binaries.Survey, container: str, params: Mapping[str, Any]) -> binaries.Floor | None:
     """Return what the system must have. For musl it is no glibc, though wheels' libgcc for it names versions of one."""
     if container == "elf":
         return None if params.get("libc") == "musl" else binaries.glibc_floor([image])

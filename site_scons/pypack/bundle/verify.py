@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from pypack import hosts
-from pypack.bundle import tars
 from pypack.bundle.extent import Extent, Part, extents
 from pypack.errors import InputError
+from pypack.images import tars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,10 +31,6 @@ _ZIP_ERRORS = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
     zlib.error, struct.error,
 )  # fmt: skip
-_BLOCK = 512
-_EMPTY = bytes(_BLOCK)
-_FOLDER = b"5"
-_KINDS_OF_MEMBERS = (b"0", b"2", _FOLDER)  # file, link, folder
 _TIME = 315532800
 _AT_ONCE = 4
 """Frames that are unpacked at a time, 8 MiB each."""
@@ -271,11 +267,13 @@ class _TarCheck:
         if carries_on != bool(self._left):
             self.found.append("a frame's flag does not say whether a member carries on")
         at, self._left = min(self._left, len(data)), max(0, self._left - len(data))
-        while at < len(data) and data[at : at + _BLOCK] != _EMPTY:
+        while at < len(data):
             try:
-                member = tars.member(data, at)
+                member = tars.member(lambda offset, size: data[offset : offset + size], at)
             except ValueError:
                 self.found.append("a member's header cannot be read")
+                return
+            if member is None:
                 return
             self._look(member)
             end = member.content + tars.padded(member.size)
@@ -289,7 +287,8 @@ class _TarCheck:
             self.found.append(f"{told} is there twice")
         if name.startswith(b"/") or b".." in name.split(b"/"):
             self.found.append(f"{told} leaves the tree")
-        if member.kind not in _KINDS_OF_MEMBERS or member.time != _TIME or member.user or member.group:
+        owned = member.user or member.group
+        if member.kind not in {tars.FILE, tars.LINK, tars.FOLDER} or member.time != _TIME or owned:
             self.found.append(f"{told} is not normalised")
         self._kinds[name] = member.kind
 
@@ -298,7 +297,7 @@ class _TarCheck:
         for name in self._kinds:
             above = name
             while above := above.rpartition(b"/")[0]:
-                if self._kinds.get(above, _FOLDER) != _FOLDER:
+                if self._kinds.get(above, tars.FOLDER) != tars.FOLDER:
                     told = name.decode("utf-8", "replace")
                     self.found.append(f"{told} stands below what is no folder")
         return self.found

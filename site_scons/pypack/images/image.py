@@ -15,10 +15,10 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, Self
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, Self, cast
 
 from pypack.errors import ArchiveError
-from pypack.images import paths
+from pypack.images import paths, tars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,8 @@ EPOCH = 315532800
 
 Kind = Literal["file", "link", "dir"]
 _CHUNK = 1 << 20
-_END = 2 * tarfile.BLOCKSIZE
+_BUFFER = 1 << 16
+_END = 2 * tars.BLOCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +131,9 @@ class ImageBuilder:
 
     def remove(self, path: str) -> None:
         """Drop a member, or a folder with all that is in it."""
+        if path in self._members and self._members[path].member.kind != "dir":
+            del self._members[path]
+            return
         for name in [name for name in self._members if name == path or name.startswith(f"{path}/")]:
             del self._members[name]
 
@@ -186,10 +190,57 @@ def read_image(image: Path) -> Iterator[tuple[Member, IO[bytes] | None]]:
 
     A stream is good until the next member is asked for.
     """
-    with _opened(image) as tar:
-        for info in tar:
-            yield _member(info), tar.extractfile(info) if info.isfile() else None
-            tar.members.clear()  # type: ignore[attr-defined]  # it would keep a kilobyte for each
+    with image.open("rb", buffering=_BUFFER) as file:
+        _check_end(image, file)
+        yield from ((_member(found), stream) for found, stream in _found(image, file))
+
+
+def _found(image: Path, file: BinaryIO) -> Iterator[tuple[tars.Member, IO[bytes] | None]]:
+    def read(offset: int, size: int) -> bytes:
+        file.seek(offset)
+        return file.read(size)
+
+    at = 0
+    try:
+        while found := tars.member(read, at):
+            if found.kind not in {tars.FILE, tars.LINK, tars.FOLDER}:
+                raise ValueError("it holds what images never hold")
+            yield found, cast("IO[bytes]", _Content(file, found)) if found.kind == tars.FILE else None
+            at = found.content + tars.padded(found.size)
+    except ValueError as error:
+        raise _damaged(image, str(error)) from error
+
+
+class _Content(io.RawIOBase):
+    """The content of one member, read from the image's own file."""
+
+    def __init__(self, file: BinaryIO, member: tars.Member) -> None:
+        self._file, self._start, self._size, self._at = file, member.content, member.size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, self._size - self._at)
+        self._file.seek(self._start + self._at)
+        piece = self._file.read(left if size is None or size < 0 else min(size, left))
+        self._at += len(piece)
+        return piece
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what io.BufferedReader asks for
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def list_image(image: Path) -> list[Member]:
@@ -197,19 +248,12 @@ def list_image(image: Path) -> list[Member]:
     return [member for member, _ in read_image(image)]
 
 
-@contextmanager
-def _opened(image: Path) -> Iterator[tarfile.TarFile]:
-    """Open an image; a damaged one is told by name. A tar that ends at a member's border is cut short all the same."""
-    with image.open("rb") as stream:
-        size = stream.seek(0, io.SEEK_END)
-        stream.seek(max(0, size - _END))
-        if size % tarfile.BLOCKSIZE or size < _END or any(stream.read()):
-            raise _damaged(image, "it is cut short")
-    try:
-        with tarfile.open(image, "r:", encoding="utf-8") as tar:
-            yield tar
-    except tarfile.TarError as error:
-        raise _damaged(image, str(error)) from error
+def _check_end(image: Path, file: BinaryIO) -> None:
+    """Refuse an image without its end: a tar that ends at a member's border is cut short all the same."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _END))
+    if size % tars.BLOCK or size < _END or any(file.read()):
+        raise _damaged(image, "it is cut short")
 
 
 def _damaged(image: Path, why: str) -> ArchiveError:
@@ -293,9 +337,10 @@ def _header(member: Member) -> tarfile.TarInfo:
     return info
 
 
-def _member(info: tarfile.TarInfo) -> Member:
-    if info.issym():
-        return Member(path=info.name, kind="link", link=info.linkname)
-    if info.isdir():
-        return Member(path=info.name, kind="dir")
-    return Member(path=info.name, executable=bool(info.mode & stat.S_IXUSR), size=info.size)
+def _member(found: tars.Member) -> Member:
+    path = found.name.decode("utf-8", "surrogateescape")
+    if found.kind == tars.LINK:
+        return Member(path=path, kind="link", link=found.link.decode("utf-8", "surrogateescape"))
+    if found.kind == tars.FOLDER:
+        return Member(path=path.rstrip("/"), kind="dir")
+    return Member(path=path, executable=bool(found.mode & stat.S_IXUSR), size=found.size)

@@ -9,7 +9,7 @@ from email.parser import HeaderParser
 from typing import IO, TYPE_CHECKING, Any
 
 from pypack import binaries
-from pypack.bundle import facts
+from pypack.bundle import commands, facts
 from pypack.images.image import read_image
 from pypack.packages.wheels import SITE
 
@@ -26,19 +26,25 @@ _CHUNK = 1 << 20
 def run_contents(context: Context) -> None:
     """Step: the image of one wheel -> JSON with all that the joining of several has to know of it.
 
-    Beside the facts of :func:`pypack.bundle.facts.gather`: ``wheel`` (its file's name without the ending), ``name``,
-    ``version`` and ``requires`` of its METADATA, ``files`` as rows of path, kind, size and sha256 (of a link: its
-    target), ``mismatches`` as rows of path and reason, ``pth`` with the lines of its .pth files.
+    Beside the facts of :func:`pypack.bundle.facts.gather`: ``commands`` (:mod:`pypack.bundle.commands`), ``wheel`` (its
+    file's name without the ending), ``name``, ``version`` and ``requires`` of its METADATA, ``files`` as rows of path,
+    kind, size and sha256 (of a link: its target), ``mismatches`` as rows of path and reason, ``pth`` with the lines of
+    its .pth files.
 
     Params: ``container`` and ``arch``; ``target``, for which native code must be made.
     """
     image = context.inputs[0]
     target: Target = context.params["target"].value
+    seen, brought, told = binaries.Survey(), commands.Commands(), _Files()
+    for member, stream in read_image(image):
+        for each in (seen, brought, told):
+            each.see(member, stream)
     found = {
-        **facts.gather(image, {**context.params, "sentinels": [], "commands": True}),
+        **facts.gather(seen, {**context.params, "sentinels": []}),
+        "commands": brought.pairs(),
         "wheel": image.stem,
-        "mismatches": [[each.path, each.why] for each in binaries.mismatches(image, target)],
-        **_read(image, name=image.stem.split("-", 1)[0]),
+        "mismatches": [[each.path, each.why] for each in binaries.mismatches(seen, target)],
+        **told.found(name=image.stem.split("-", 1)[0]),
     }
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))
     context.product.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -50,25 +56,33 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _read(image: Path, *, name: str) -> dict[str, Any]:
-    files: list[list[Any]] = []
-    metadata, pth = b"", {}
-    for member, stream in read_image(image):
+class _Files:
+    """The files of a wheel with their hashes, and what its METADATA and .pth files say."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Any]] = []
+        self._metadata = b""
+        self._pth: dict[str, list[str]] = {}
+
+    def see(self, member: Member, stream: IO[bytes] | None) -> None:
         folder, file = posixpath.split(member.path)
         text = stream.read() if stream and _is_text(folder, file) else None
-        files.append([member.path, member.kind, member.size, _mark(member, stream, text)])
+        self._rows.append([member.path, member.kind, member.size, _mark(member, stream, text)])
         if text is not None and file == "METADATA":
-            metadata = text
+            self._metadata = text
         elif text is not None:
-            pth[file] = _decoded(text).splitlines()
-    headers = HeaderParser().parsestr(metadata.decode("utf-8", "replace"))
-    return {
-        "files": files,
-        "pth": pth,
-        "name": str(headers.get("Name", name)),
-        "version": str(headers.get("Version", "")),
-        "requires": [str(each) for each in headers.get_all("Requires-Dist", [])],
-    }
+            self._pth[file] = _decoded(text).splitlines()
+
+    def found(self, *, name: str) -> dict[str, Any]:
+        """Return what was seen; ``name`` is that of a wheel whose METADATA tells none."""
+        headers = HeaderParser().parsestr(self._metadata.decode("utf-8", "replace"))
+        return {
+            "files": self._rows,
+            "pth": self._pth,
+            "name": str(headers.get("Name", name)),
+            "version": str(headers.get("Version", "")),
+            "requires": [str(each) for each in headers.get_all("Requires-Dist", [])],
+        }
 
 
 def _is_text(folder: str, name: str) -> bool:
