@@ -1,4 +1,4 @@
-"""Turns steps into SCons nodes. The only module that imports SCons.
+"""Turns steps into SCons nodes. With :mod:`pypack.actions` the only module that imports SCons.
 
 Each step is one node. What decides whether it is up to date, and where it is in the CacheDir, is its action's name and
 version, its params (a Value node), and the contents of its inputs; never the bytecode of a Python function, which
@@ -11,21 +11,18 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import SCons.Action
-import SCons.Errors
-import SCons.Node.FS
 import SCons.Scanner
 import SCons.Script
 
-from pypack import entries, folders, hosts, planning, project, reporting, targets
+from pypack import actions, entries, folders, keeping, pipeline, planning, project, reporting, targets
 from pypack.errors import InputError, PypackError
-from pypack.pipeline import Context, Hidden, Settings, Step, stamp_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,15 +30,10 @@ if TYPE_CHECKING:
     from SCons.Environment import Base
     from SCons.Node.FS import File
 
+    from pypack.pipeline import Step
+
 _DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
              "PYPACK_UPGRADE": False}  # fmt: skip
-
-
-class _FolderError(InputError):
-    """A folder stands where a file is to be written."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is a folder; a file is to be written there", do="remove it, or choose another name")
 
 
 def install(env: Base) -> None:
@@ -109,7 +101,7 @@ def _bundles(
         _keep_foreign(Path(places[chosen[0].name].get_abspath()))
     written = [_report_place(inner, report)] if report else []
     found = replace(found, outputs=_outputs(inner, [*places.values(), *written]))
-    steps = planning.bundles(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=_settings(inner))
+    steps = planning.bundles(found, chosen, build=Path(inner["PYPACK_BUILD_PATH"]), settings=actions.settings(inner))
     nodes = []
     for each, step in zip(chosen, steps, strict=True):
         nodes.append(_node(inner, step, place=places[each.name]))
@@ -149,7 +141,7 @@ def _show_sizes(target: object, source: Sequence[File], env: Base) -> None:
     del target, env
     for bundle in report.read(Path(source[0].get_abspath())):
         for line in report.table(bundle):
-            _say(f"  {line}")
+            actions.say(f"  {line}")
 
 
 def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: str = "auto") -> File:
@@ -162,7 +154,7 @@ def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: st
         )
         chosen = targets.find(target, targets.load())
         build = Path(inner["PYPACK_BUILD_PATH"])
-        return _node(inner, planning.runtime(wanted, chosen, build=build, settings=_settings(inner)).image)
+        return _node(inner, planning.runtime(wanted, chosen, build=build, settings=actions.settings(inner)).image)
     except PypackError as error:
         _end(error)
 
@@ -186,7 +178,7 @@ def _place_of(env: Base, file: str) -> File:
     """Return the node of a file to write; a relative path counts from the top folder."""
     whole = Path(file) if Path(file).is_absolute() else Path(env.Dir("#").get_abspath()) / file
     if whole.is_dir():
-        raise _FolderError(whole)
+        raise actions.FolderError(whole)
     return env.File(_literal(whole))
 
 
@@ -228,22 +220,8 @@ def _inner(env: Base) -> Base:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             inner.CacheDir(_literal(cache))
         except OSError as error:  # a read-only home: build without it
-            _say(f"pypack: building without the cache {cache}: {error.strerror}")
+            actions.say(f"pypack: building without the cache {cache}: {error.strerror}")
     return inner
-
-
-def _settings(env: Base) -> Settings:
-    return Settings(
-        offline=bool(env["PYPACK_OFFLINE"]),
-        upgrade=bool(env["PYPACK_UPGRADE"]),
-        verbose=bool(env["PYPACK_VERBOSE"]),
-        jobs=hosts.cores(),
-        say=_say,
-    )
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 def _path(env: Base, name: object) -> Path:
@@ -257,17 +235,24 @@ def _path(env: Base, name: object) -> Path:
 def _node(env: Base, step: Step, *, place: File | None = None) -> File:
     """Return the node of ``step``; the same product asked for twice is one node, and must mean the same step."""
     node: File = place if place is not None else env.File(f"#{env.subst('$PYPACK_BUILD')}/{step.product}")
-    signature, meaning = _signature(step), _meaning(step, {})
+    meaning = _meaning(step, {})
     known = getattr(node.attributes, "pypack", None)
     if known == meaning:
         return node
     if known is not None:
         raise InputError(f"two different things are to be made as {node}", do="give one of them another name")
     node.attributes.pypack = meaning
+    cache = actions.cache_folder(env) if step.kept else None
+    recipe = keeping.recipe(step) if cache else ""
+    kept = keeping.found(step, recipe, cache, Path(env["PYPACK_BUILD_PATH"])) if cache and recipe else None
+    if kept:
+        env.Command(node, env.Value(recipe), actions.KeptAction(kept))
+        env.NoCache(node)
+        return node
     sources = [_input(env, each) for each in step.inputs]
-    action = _StepAction(step)
+    action = actions.StepAction(step, extra=partial(_extra, env, step), kept=recipe)
     extra: dict[str, Any] = {"source_scanner": _scanner(env, step)} if step.expand else {}
-    env.Command(node, [*sources, env.Value(signature)], action, **extra)
+    env.Command(node, [*sources, env.Value(pipeline.signature(step))], action, **extra)
     if not step.cached or (step.action == "resolve" and env["PYPACK_UPGRADE"]):
         env.NoCache(node)
     if step.action == "resolve" and env["PYPACK_UPGRADE"]:
@@ -279,16 +264,13 @@ def _input(env: Base, each: Step | Path) -> File:
     return env.File(_literal(each)) if isinstance(each, Path) else _node(env, each)
 
 
-def _signature(step: Step) -> str:
-    visible = {key: value for key, value in step.params.items() if not isinstance(value, Hidden)}
-    return json.dumps([step.action, step.version, visible], sort_keys=True)
-
-
 def _meaning(step: Step, known: dict[int, str]) -> str:
     """Return a hash over a step and all that it is made from, so that one product cannot stand for two steps."""
     if id(step) not in known:
         inputs = [str(each) if isinstance(each, Path) else _meaning(each, known) for each in step.inputs]
-        known[id(step)] = hashlib.sha256(json.dumps([step.product, _signature(step), inputs]).encode()).hexdigest()
+        known[id(step)] = hashlib.sha256(
+            json.dumps([step.product, pipeline.signature(step), inputs]).encode()
+        ).hexdigest()
     return known[id(step)]
 
 
@@ -300,7 +282,7 @@ def _scanner(env: Base, step: Step) -> SCons.Scanner.ScannerBase:
 
     def scan(node: File, _env: Base, _path: object) -> list[File]:
         try:
-            return [] if _is_value(node) or not node.exists() else _extra(env, step, Path(node.get_abspath()))
+            return [] if actions.is_value(node) or not node.exists() else _extra(env, step, Path(node.get_abspath()))
         except PypackError:
             return []  # the step itself tells what is wrong with the lock, when it is a new one
 
@@ -310,91 +292,3 @@ def _scanner(env: Base, step: Step) -> SCons.Scanner.ScannerBase:
 def _extra(env: Base, step: Step, first: Path) -> list[File]:
     assert step.expand is not None  # only such steps have a scanner
     return [_node(env, each) for each in step.expand(first)]
-
-
-def _is_value(node: object) -> bool:
-    return not isinstance(node, SCons.Node.FS.Base)
-
-
-def _nothing(target: object, source: object, env: object) -> None:
-    del target, source, env
-
-
-class _StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
-    """Runs a step; signs by the step's name and version."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        # SCons takes the function it is given to pieces for a signature that is not used, which costs a millisecond
-        super().__init__(_nothing, {"cmdstr": f"{step.action:<10} $TARGET"})
-        self.execfunction = self._execute
-
-    def get_presig(self, target: object, source: object, env: object) -> bytes:
-        """Return what stands for the action in signatures."""
-        del target, source, env
-        return f"{self._step.action} {self._step.version}".encode()
-
-    def _execute(self, target: Sequence[File], source: Sequence[File], env: Base) -> object:
-        step, final = self._step, Path(target[0].get_abspath())
-        work = _work_file(env, final)
-        inputs = tuple(Path(node.get_abspath()) for node in source if not _is_value(node))
-        try:
-            extra = tuple(Path(node.get_abspath()) for node in _extra(env, step, inputs[0])) if step.expand else ()
-            step.run(Context(product=work, inputs=inputs, extra=extra, params=step.params, settings=_settings(env)))
-            if step.cached:
-                stamp_time(work)
-            _place(work, final)
-            if step.action == "resolve" and env["PYPACK_UPGRADE"]:
-                _renew_cached(env, target[0])
-        except PypackError as error:
-            return SCons.Errors.BuildError(target[0], str(error), status=error.exit_code)
-        except OSError as error:
-            return SCons.Errors.BuildError(target[0], _disk_error(error, final), status=1)
-        finally:
-            work.unlink(missing_ok=True)
-        return None
-
-
-def _renew_cached(env: Base, node: File) -> None:
-    """Put a renewed product into the CacheDir in the place of the old one, which SCons would keep."""
-    folder, place = env.get_CacheDir().cachepath(node)
-    if place is None:
-        return
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    fresh = Path(f"{place}.{os.getpid()}")
-    shutil.copy2(node.get_abspath(), fresh)
-    fresh.replace(place)
-
-
-def _work_file(env: Base, final: Path) -> Path:
-    folder = Path(env["PYPACK_BUILD_PATH"]) / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    work = folder / f"{hashlib.sha256(str(final).encode()).hexdigest()[:16]}-{final.name}"
-    work.unlink(missing_ok=True)
-    return work
-
-
-def _place(work: Path, final: Path) -> None:
-    """Put a finished product in place, whole or not at all, also on another file system."""
-    if final.is_dir():
-        raise _FolderError(final)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        work.replace(final)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        near = final.with_name(f".{final.name}.{os.getpid()}")
-        try:
-            shutil.copy2(work, near)
-            near.replace(final)
-        finally:
-            near.unlink(missing_ok=True)
-
-
-def _disk_error(error: OSError, final: Path) -> str:
-    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
-        return (
-            f"the disk is full while {final} was made\n  -> free some space and build again; nothing half-made was left"
-        )
-    return f"{error.strerror or error}: {error.filename or final}\n  -> check that the folder can be written"

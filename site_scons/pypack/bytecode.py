@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pypack import binaries
 from pypack.errors import StepError
-from pypack.images.image import ImageBuilder, Member, unpack
+from pypack.images.image import ImageBuilder, Member, read_image, unpack
 from pypack.packages import selection
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ def kit_members(layout: Layout) -> Iterable[str]:
         f"{stdlib}/codecs.py",
         f"{stdlib}/io.py",
         f"{stdlib}/abc.py",
-        f"{stdlib}/lib-dynload",
         *(() if "/" in layout.libpython else ("vcruntime",)),  # Windows: what python3XX.dll itself needs
     )
 
@@ -92,16 +92,41 @@ def kit_members(layout: Layout) -> Iterable[str]:
 def run_kit(context: Context) -> None:
     """Step: cut a runtime image down to what is needed to compile (the interpreter, its libraries, encodings).
 
-    Input: the runtime image. Params: ``members``, beginnings of paths.
+    Input: the runtime image. Params: ``members``, beginnings of paths; the first is the interpreter.
     """
     wanted = tuple(context.params["members"])
-    from pypack.images.image import read_image
-
+    landmark = f"{next(posixpath.dirname(path) for path in wanted if path.endswith('/os.py'))}/lib-dynload"
+    seen, has_landmark = binaries.Survey(), False
     with ImageBuilder("kit", folder=context.product.parent) as builder:
         for member, stream in read_image(context.inputs[0]):
+            has_landmark |= member.path.startswith(landmark)
             if member.path.startswith(wanted):
+                seen.see(member, stream)
                 builder.add_member(member, stream)
+        for path in _unneeded(seen, wanted[0]):
+            builder.remove(path)
+        if has_landmark:
+            builder.add_dir(landmark)  # CPython knows by it where it is
         builder.write(context.product)
+
+
+def _unneeded(seen: binaries.Survey, python: str) -> set[str]:
+    """Return the ELF libraries (and links to them) that the interpreter itself does not ask for."""
+    elf = {native.path: native.binary for native in seen.natives if native.kind == "elf" and native.binary}
+    links = {
+        member.path: posixpath.normpath(posixpath.join(posixpath.dirname(member.path), member.link))
+        for member in seen.members
+        if member.kind == "link"
+    }
+    names = {posixpath.basename(path): path for path in (*elf, *links)}
+    needed, waiting = set[str](), [python]
+    while waiting:
+        path = waiting.pop()
+        if path not in needed:
+            needed.add(path)
+            asked = [names[name] for name in elf[path].needed if name in names] if path in elf else []
+            waiting += [links[path]] if path in links else asked
+    return {path for path in (*elf, *links) if path not in needed and (path in elf or links[path] in elf)}
 
 
 @contextmanager

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pypack import app, bytecode, fetch, hosts, stub, targets
-from pypack.bundle import facts, layer, manifest, writer
+from pypack.bundle import manifest
 from pypack.macho import identity
-from pypack.packages import environment, indexes, lock, parts, selection, tags, uv_settings, wheels
+from pypack.packages import environment, indexes, lock, parts, selection, tags, uv_settings
 from pypack.packages import resolve as resolving
 from pypack.packages.building import folder, native, source, steps
-from pypack.pipeline import Hidden, Step
+from pypack.pipeline import Hidden, Step, later
 from pypack.windows import resources
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def bundle(plan: Plan) -> Step:
     sign = _sign(plan)
     if sign is None:
         return made
+    from pypack.bundle import writer
+
     product = f"{plan.place}/signed/{plan.project.name}"
     return identity.sign_bundle_step(product, made, sign, identifier=writer.identifier(plan.project.name))
 
@@ -63,7 +65,7 @@ def _bundle(plan: Plan) -> Step:
         product=f"{plan.place}/{project.name}{target.suffix}",
         action="bundle",
         version=3,
-        run=writer.run_bundle,
+        run=later("pypack.bundle.writer:run_bundle"),
         inputs=tuple(inputs),
         params={
             "name": project.name,
@@ -111,7 +113,7 @@ def join(project: Project, target: Target, parts: list[Step]) -> Step:
         product=f"apps/{project.name}/{target.name}/{project.name}{target.suffix}",
         action="join",
         version=1,
-        run=writer.run_join,
+        run=later("pypack.bundle.writer:run_join"),
         inputs=tuple(parts),
         params={"name": project.name, "target": target.name},
         cached=False,
@@ -124,10 +126,11 @@ def kit(target: Target, runtime: Runtime) -> Step:
     return Step(
         product=f"{runtime.place}/kit.tar",
         action="kit",
-        version=1,
-        run=bytecode.run_kit,
+        version=2,
+        run=later("pypack.bytecode:run_kit"),
         inputs=(runtime.image,),
         params={"members": list(bytecode.kit_members(at))},
+        kept=True,
     )
 
 
@@ -149,7 +152,7 @@ def compiled_runtime(plan: Plan) -> Step:
         product=f"{runtime.place}/compiled{own}{plan.flavour}{rules.word}.tar",
         action="compile",
         version=2,
-        run=bytecode.run_compile,
+        run=later("pypack.bytecode:run_compile"),
         inputs=(runtime.image, plan.kit) if plan.kit else (runtime.image,),
         params={**plan.compiler, "below": f"{at.stdlib}/", **plain, **rules.params},
     )
@@ -185,7 +188,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         product=f"{place}/pylock.toml",
         action="resolve",
         version=4,
-        run=resolving.run_resolve,
+        run=later("pypack.packages.resolve:run_resolve"),
         inputs=files,
         params={**settings, "stamp": resolving.stamp(settings, files), **hidden},
         cached=target.libc != "musl" and not dependencies.wheels,  # a lock of given wheels holds their paths
@@ -264,7 +267,6 @@ def _installed_part(project: Project, build: Path) -> str:
 
 def _installed_steps(plan: Plan) -> tuple[Step, ...]:
     """Return the steps that make an image of each distribution of a virtual environment."""
-    from pypack.packages import venv
 
     found = _installed(plan.project)
     memory = app.memory(plan.project, plan.build).with_suffix(".venv")
@@ -278,7 +280,7 @@ def _installed_steps(plan: Plan) -> tuple[Step, ...]:
                 product=f"venv/{digest[:16]}/{by}/{each.info.removesuffix('.dist-info')}.tar",
                 action="installed",
                 version=2,
-                run=venv.run_installed,
+                run=later("pypack.packages.venv:run_installed"),
                 inputs=(plan.kit,) if plan.kit else (),
                 params={**plan.compiler, **rules.params, "digest": digest, "installed": Hidden(each)},
             )
@@ -296,7 +298,7 @@ def app_image(plan: Plan) -> Step:
         product=f"{place}/app-{plan.by}{plan.flavour}.tar",
         action="app",
         version=6,
-        run=app.run_app,
+        run=later("pypack.app:run_app"),
         inputs=tuple(inputs),
         params={
             **plan.compiler,
@@ -330,7 +332,7 @@ def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) ->
         product=f"{place}/{by}/{name.removesuffix('.whl')}.tar",
         action="wheel",
         version=2,
-        run=wheels.run_wheel,
+        run=later("pypack.packages.wheels:run_wheel"),
         inputs=(wheel, plan.kit) if plan.kit else (wheel,),
         params={**plan.compiler, **rules.params},
     )
@@ -350,15 +352,16 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
             product=f"{stem}.{profile}.layer",
             action="layer",
             version=1,
-            run=layer.run_layer,
+            run=later("pypack.bundle.layer:run_layer"),
             inputs=(image,),
             params={"profile": profile, "zstandard": manifest.version("zstandard")},
+            kept=True,
         ),
         Step(
             product=f"{stem}.facts.json",
             action="facts",
             version=7,
-            run=facts.run_facts,
+            run=later("pypack.bundle.facts:run_facts"),
             inputs=(image,),
             params={
                 "sentinels": sentinels if kind == "runtime" else [],
@@ -366,6 +369,7 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
                 "arch": plan.target.arch,
                 "libc": plan.target.libc,
             },
+            kept=True,
         ),
     ]
 

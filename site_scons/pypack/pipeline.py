@@ -7,6 +7,8 @@ module turns steps into SCons nodes; nothing else needs to know SCons.
 from __future__ import annotations
 
 import hashlib
+import importlib
+import json
 import os
 import subprocess
 import sys
@@ -114,7 +116,7 @@ class Step:
     signatures: raise ``version`` when ``run`` makes other bytes from the same input. ``params`` holds all that
     changes the result, as JSON values. ``expand`` reads the first input, once it has been built, and returns
     further steps whose products are needed (the wheels of a lock). ``cached`` is False for what
-    another cache keeps already (downloads).
+    another cache keeps already (downloads). ``kept``: see :mod:`pypack.keeping`.
     """
 
     product: str
@@ -125,6 +127,23 @@ class Step:
     params: Mapping[str, Any] = field(default_factory=dict)
     expand: Callable[[Path], tuple[Step, ...]] | None = None
     cached: bool = True
+    kept: bool = False
+
+
+def signature(step: Step) -> str:
+    """Return what of a step decides about its product besides its inputs, as text."""
+    visible = {key: value for key, value in step.params.items() if not isinstance(value, Hidden)}
+    return json.dumps([step.action, step.version, visible], sort_keys=True)
+
+
+def later(place: str) -> Callable[[Context], None]:
+    """Return a step's function, ``module:name``, that is imported when it runs: most steps of a graph never do."""
+    module, _, name = place.partition(":")
+
+    def run(context: Context) -> None:
+        getattr(importlib.import_module(module), name)(context)
+
+    return run
 
 
 def stamp_time(product: Path) -> None:

@@ -30,6 +30,15 @@ def test_many_files_and_big_ones_pass_through_the_pipe():
     assert all(each.bytecode for each in done)
 
 
+def test_bytes_are_the_same_on_any_number_of_processors():
+    sources = [
+        (f"m{n}.py", f"def f(a=({n}, 'x', 1.5)):\n    return 'x', a\n".encode() + b"#" * 100_000) for n in range(24)
+    ]
+    assert sum(len(source) for _, source in sources) > 2 << 20  # several groups
+    one = list(bytecode.compile_sources(PYTHON, sources))
+    assert list(bytecode.compile_sources(PYTHON, sources, jobs=3)) == one
+
+
 def test_errors_tell_file_line_and_text():
     good, bad, null = bytecode.compile_sources(
         PYTHON, [("ok.py", b""), ("app/bad.py", b"a = 1\nif a = 2:\n"), ("null.py", b"a\0b")]

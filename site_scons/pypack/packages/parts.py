@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from pypack.bundle import layer, manifest
-from pypack.packages import contents, joining
-from pypack.pipeline import Hidden, Step
+from pypack.bundle import manifest
+from pypack.pipeline import Hidden, Step, later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,7 @@ def contents_step(image: Step, target: Target) -> Step:
         product=f"{image.product.removesuffix('.tar')}.{system}.json",
         action="contents",
         version=4,
-        run=contents.run_contents,
+        run=later("pypack.packages.contents:run_contents"),
         inputs=(image,),
         params={"container": target.container, "arch": target.arch, "libc": target.libc, "target": Hidden(target)},
     )
@@ -43,7 +42,7 @@ def packed_step(image: Step, profile: str) -> Step:
         product=f"{image.product.removesuffix('.tar')}.{profile}.part",
         action="pack",
         version=1,
-        run=layer.run_layer,
+        run=later("pypack.bundle.layer:run_layer"),
         inputs=(image,),
         params={"profile": profile, "part": True, "zstandard": manifest.version("zstandard")},
     )
@@ -65,7 +64,7 @@ def facts_step(
         product=f"{stem}.facts.json",
         action="facts",
         version=6,
-        run=joining.run_facts,
+        run=later("pypack.packages.joining:run_facts"),
         inputs=(locked,),
         params={
             "container": target.container,
@@ -86,7 +85,7 @@ def layer_step(
         product=f"{stem}.{profile}.layer",
         action="layer",
         version=1,
-        run=joining.run_layer,
+        run=later("pypack.packages.joining:run_layer"),
         inputs=(locked, facts),
         params={"profile": profile, "joined": True, "zstandard": manifest.version("zstandard")},
         expand=lambda path: tuple(packed_step(image, profile) for image in images(path)),

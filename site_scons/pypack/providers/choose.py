@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +13,16 @@ from pypack.fetching import urls
 from pypack.providers import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from pypack.pins import RuntimePin
     from pypack.pipeline import Settings
     from pypack.providers.base import Provider, Request, Runtime
 
 AUTO = "auto"
+_PROVIDERS = {"pbs": "PbsProvider", "embed": "EmbedProvider", "host": "HostProvider", "source": "SourceProvider"}
+"""Class of each provider, by the name of the provider and of its module."""
+_PINNED = {"pbs", "embed"}
 _SEE = "docs/pins.md"
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip")
 
@@ -51,15 +56,34 @@ def choose(
     return _served(GivenProvider(wanted, settings, record.with_name(f"{record.stem}-given.json")), request, wanted)
 
 
-def providers(user_pins: Iterable[RuntimePin] = ()) -> dict[str, Provider]:
+def providers(user_pins: Iterable[RuntimePin] = ()) -> Mapping[str, Provider]:
     """Return the providers that exist, by name."""
-    from pypack.providers.embed import EmbedProvider
-    from pypack.providers.host import HostProvider
-    from pypack.providers.pbs import PbsProvider
-    from pypack.providers.source import SourceProvider
+    return _Providers(user_pins)
 
-    found: tuple[Provider, ...] = (PbsProvider(user_pins), EmbedProvider(user_pins), HostProvider(), SourceProvider())
-    return {provider.name: provider for provider in found}
+
+class _Providers(Mapping[str, "Provider"]):
+    """Makes a provider when it is asked for: a build takes one or two of them."""
+
+    def __init__(self, user_pins: Iterable[RuntimePin]) -> None:
+        self._pins = tuple(user_pins)
+        self._made: dict[str, Provider] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PROVIDERS)
+
+    def __len__(self) -> int:
+        return len(_PROVIDERS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PROVIDERS
+
+    def __getitem__(self, name: str) -> Provider:
+        if name not in _PROVIDERS:
+            raise KeyError(name)
+        if name not in self._made:
+            kind = getattr(importlib.import_module(f"pypack.providers.{name}"), _PROVIDERS[name])
+            self._made[name] = kind(self._pins) if name in _PINNED else kind()
+        return self._made[name]
 
 
 def is_place(wanted: str) -> bool:

@@ -10,7 +10,7 @@ from pypack.providers import choose, records
 from pypack.providers.base import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pypack.pipeline import Settings
     from pypack.providers.base import Provider, Runtime
@@ -45,7 +45,7 @@ def compiler(
     return None
 
 
-def _candidates(version: str, table: dict[str, Provider]) -> Iterator[tuple[Target, Provider, Request]]:
+def _candidates(version: str, table: Mapping[str, Provider]) -> Iterator[tuple[Target, Provider, Request]]:
     """Yield what may serve, best first: the same on every host of a kind, whatever else is being built."""
     rows = targets.load()
     names = [(hosts.target_name(), "pbs"), (hosts.target_name(), "host")]

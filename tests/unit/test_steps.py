@@ -1,0 +1,55 @@
+"""What steps are made of, told by name, is there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pypack
+from pypack import keeping
+from pypack.pipeline import Step
+
+_LATER = re.compile(r'later\("([\w.]+):(\w+)"\)')
+
+
+def test_functions_that_are_imported_when_they_run_exist():
+    named = [found for file in Path(pypack.__file__).parent.rglob("*.py") for found in _LATER.findall(file.read_text())]
+    assert ("pypack.bundle.writer", "run_bundle") in named
+    for module, name in named:
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def step(*inputs, product="a", **more):
+    return Step(product=product, action="test", version=1, run=lambda _: None, inputs=inputs, **more)
+
+
+def test_a_recipe_is_made_of_pins_parameters_and_small_files(tmp_path):
+    patch, archive = tmp_path / "patch", tmp_path / "archive"
+    patch.write_text("1")
+    first = keeping.recipe(step(step(patch)))
+    assert first == keeping.recipe(step(step(patch)))
+    patch.write_text("2")
+    assert keeping.recipe(step(step(patch))) not in {first, ""}
+    assert keeping.recipe(step(step(params={"a": 1}))) != keeping.recipe(step(step(params={"a": 2})))
+    with archive.open("wb") as file:
+        file.truncate(2 << 20)
+    assert keeping.recipe(step(archive)) == ""
+    assert keeping.recipe(step(tmp_path / "missing")) == ""
+    assert keeping.recipe(step(step(expand=lambda _: ()))) == ""
+
+
+def test_a_kept_product_is_found_unless_it_is_made_here(tmp_path):
+    wanted = step(step(product="inner"), kept=True)
+    recipe = keeping.recipe(wanted)
+    cache, build, product = tmp_path / "cache", tmp_path / "build", tmp_path / "product"
+    assert keeping.found(wanted, recipe, cache, build) is None
+    product.write_text("content")
+    keeping.keep(product, recipe, cache)
+    kept = keeping.found(wanted, recipe, cache, build)
+    assert kept is not None
+    assert kept.read_text() == "content"
+    build.mkdir()
+    (build / "inner").write_text("")
+    assert keeping.found(wanted, recipe, cache, build) is None
+    keeping.keep(product, recipe, tmp_path / "product")  # a cache that cannot be: no fault of the build

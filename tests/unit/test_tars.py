@@ -1,0 +1,63 @@
+"""The small reader of tars says what Python's own says."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+
+from pypack.images import tars
+
+NAMES = ("a", "folder/b", "long/" * 30 + "name", "ü" * 60, "\udcff")
+
+
+def written(*members: tarfile.TarInfo) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
+        for each in members:
+            tar.addfile(each, io.BytesIO(b"x" * each.size) if each.isfile() else None)
+    return file.getvalue()
+
+
+def info(name: str, **values) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    for key, value in values.items():
+        setattr(made, key, value)
+    return made
+
+
+def found(data: bytes) -> list[tars.Member]:
+    members, at = [], 0
+    while member := tars.member(lambda offset, size: data[offset : offset + size], at):
+        members.append(member)
+        at = member.content + tars.padded(member.size)
+    return members
+
+
+def test_members_are_those_that_python_finds():
+    members = [info(name, size=700, mode=0o755, mtime=315532800) for name in NAMES]
+    members += [info(f"{name}-link", type=tarfile.SYMTYPE, linkname=name, uid=7, gid=9) for name in NAMES]
+    members += [info(f"{name}-folder", type=tarfile.DIRTYPE) for name in NAMES]
+    data = written(*members)
+    ours = [
+        (each.name.decode("utf-8", "surrogateescape").rstrip("/"), each.kind, each.size, each.mode, each.content)
+        for each in found(data)
+    ]
+    with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8") as tar:
+        assert ours == [(each.name, each.type, each.size, each.mode, each.offset_data) for each in tar]
+    links = [each for each in found(data) if each.kind == tars.LINK]
+    assert [each.link.decode("utf-8", "surrogateescape") for each in links] == list(NAMES)
+    assert {(each.user, each.group, each.time) for each in links} == {(7, 9, 0)}
+
+
+def test_sizes_beyond_octal_digits_are_read():
+    head = info("big", size=10 << 30).tobuf(tarfile.GNU_FORMAT)
+    assert tars.member(lambda offset, size: head[offset : offset + size], 0).size == 10 << 30
+
+
+def test_what_is_cut_or_no_header_is_an_error():
+    data = written(info("long/" * 30 + "name", size=5))
+    for broken in (data[:300], data[:512], data[:700], data[:1100], b"\1" * 1024, data[:148] + b"9" + data[149:]):
+        with pytest.raises(ValueError, match=r"header|long name|invalid literal"):
+            found(broken)
