@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import bytecode, digests
+from pypack import digests
 from pypack.errors import InputError, StepError
-from pypack.images.image import ImageBuilder
-from pypack.macho import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pypack import bytecode
+    from pypack.images.image import ImageBuilder
     from pypack.pipeline import Context
     from pypack.project import Project
 
@@ -58,7 +58,7 @@ def sources(project: Project) -> list[AppFile]:
     """
     if project.bare:
         return []
-    private = {_same(path) for path in identity.private(project.sign)}
+    private = _private(project)
     found = {
         inside: path
         for inside, path in (*_walk(project), *_included(project))
@@ -68,6 +68,14 @@ def sources(project: Project) -> list[AppFile]:
         raise InputError(f"{project.root} holds no file that could be bundled", do="name the folder of a program")
     listed = [AppFile(inside=_below(project.under, inside), path=path) for inside, path in found.items()]
     return sorted(listed, key=lambda each: each.inside.encode())
+
+
+def _private(project: Project) -> set[tuple[int, int]]:
+    if project.sign is None:
+        return set()
+    from pypack.macho import identity
+
+    return {_same(path) for path in identity.private(project.sign)}
 
 
 def digest(project: Project, memory: Path) -> str:
@@ -88,6 +96,8 @@ def run_app(context: Context) -> None:
     ``project`` (not a JSON value in signatures: its ``digest`` is), ``minor``, ``python``, ``sources``, ``optimize``,
     ``metadata`` (text by path).
     """
+    from pypack.images.image import ImageBuilder
+
     project: Project = context.params["project"].value
     project_wheel = context.inputs[:1] if project.package else ()
     kit = context.inputs[-1] if context.params["minor"] else None
@@ -112,6 +122,7 @@ def run_app(context: Context) -> None:
 
 def _add_wheel(builder: ImageBuilder, box: Path) -> None:
     """Add what a wheel of the program itself installs: its modules and metadata, without commands and other data."""
+    from pypack.images.image import ImageBuilder
     from pypack.packages import wheels
     from pypack.packages.building import boxes
 
@@ -124,6 +135,8 @@ def _add_wheel(builder: ImageBuilder, box: Path) -> None:
 
 
 def _compile(context: Context, builder: ImageBuilder, kit: Path, own: dict[str, bytes]) -> None:
+    from pypack import bytecode
+
     minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
     with bytecode.interpreter(kit, context.params["python"]) as python:
         failed = bytecode.add_bytecode(

@@ -21,7 +21,8 @@ import SCons.Action
 import SCons.Scanner
 import SCons.Script
 
-from pypack import actions, entries, folders, keeping, pipeline, planning, project, reporting, targets
+from pypack import actions, entries, folders, keeping, pipeline, planning, project, targets
+from pypack.bundle import trailer
 from pypack.errors import InputError, PypackError
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def _reports(
     """Return the node of the report, and what shows it, where they are asked for."""
     if not report and not sizes:
         return []
+    from pypack import reporting
+
     each = [reporting.one(plan, Path(node.get_abspath())) for step, node in made for plan in reporting.plans(step)]
     node = _node(env, reporting.whole(found, each), place=_report_place(env, report) if report else None)
     if not sizes:
@@ -184,11 +187,11 @@ def _place_of(env: Base, file: str) -> File:
 
 def _keep_foreign(place: Path) -> None:
     """Refuse to write over a file that is no bundle: it may be somebody's work."""
-    from pypack.bundle import verify
-
     try:
-        if place.exists() and place.stat().st_size:
-            verify.read(place)
+        if place.exists() and place.stat().st_size and not trailer.ends(place):
+            from pypack.bundle import verify
+
+            verify.read(place)  # what was signed ends in a certificate
     except InputError as error:
         raise InputError(
             f"{place} is there already, and is no bundle", do="choose another name, or remove it"

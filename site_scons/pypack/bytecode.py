@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import binaries
+from pypack import binaries, pyc
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder, Member, read_image, unpack
 from pypack.packages import selection
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pypack.pipeline import Context
-    from pypack.targets import Layout
 
 _END = b"\xff\xff\xff\xff"
 _GROUP = 1 << 20
 """Bytes of sources that one process compiles: half a second of work."""
-_START = ("__init__", "aliases", "ascii", "cp1252", "latin_1", "mbcs", "utf_8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,51 +40,6 @@ class Compiled:
     path: str
     bytecode: bytes = b""
     error: str = ""
-
-
-def tag(minor: str) -> str:
-    """Return CPython's cache tag for a minor version: ``cpython-313`` for ``3.13``."""
-    return f"cpython-{minor.replace('.', '')}"
-
-
-def cache_path(source: str, minor: str, optimize: int = 0) -> str:
-    """Return where the import system looks for the bytecode of ``source`` (PEP 3147, PEP 488)."""
-    folder, name = posixpath.split(source)
-    level = f".opt-{optimize}" if optimize else ""
-    return posixpath.join(folder, "__pycache__", f"{name.removesuffix('.py')}.{tag(minor)}{level}.pyc")
-
-
-_FROZEN_SINCE_3_11 = (
-    "stat.py", "posixpath.py", "ntpath.py", "genericpath.py", "_collections_abc.py", "site.py", "_sitebuiltins.py",
-)  # fmt: skip
-"""What CPython imports from files at each start before 3.11."""
-
-
-def before_site(stdlib: str) -> Iterator[str]:
-    """Yield the sources that Python imports from files before ``site`` runs, or may.
-
-    A child of a program that was built with ``optimize`` is started without it; it must find bytecode for these, since
-    only ``site`` tells it to write none into the layer.
-    """
-    yield from (f"{stdlib}/encodings/{name}.py" for name in _START)
-    yield from (f"{stdlib}/{name}.py" for name in ("abc", "codecs", "io", "os"))
-    yield from (f"{stdlib}/{name}" for name in _FROZEN_SINCE_3_11)
-
-
-def kit_members(layout: Layout) -> Iterable[str]:
-    """Return the beginnings of the paths that an interpreter needs in order to start and compile."""
-    stdlib = layout.stdlib
-    return (
-        layout.python,
-        posixpath.dirname(layout.libpython) + "/lib" if "/" in layout.libpython else layout.libpython,
-        f"{stdlib}/encodings/",
-        *(f"{stdlib}/{name}" for name in _FROZEN_SINCE_3_11),
-        f"{stdlib}/os.py",
-        f"{stdlib}/codecs.py",
-        f"{stdlib}/io.py",
-        f"{stdlib}/abc.py",
-        *(() if "/" in layout.libpython else ("vcruntime",)),  # Windows: what python3XX.dll itself needs
-    )
 
 
 def run_kit(context: Context) -> None:
@@ -248,7 +201,7 @@ def compile_image(context: Context, builder: ImageBuilder, kit: Path, *, below: 
             jobs=context.settings.jobs,
         )
         for done in compile_sources(python, _there(builder, params.get("plain", ()))):
-            builder.add(cache_path(done.path, params["minor"]), done.bytecode)
+            builder.add(pyc.cache_path(done.path, params["minor"]), done.bytecode)
     for fault in failed:
         context.note(f"not compiled: {fault.error}")
 
@@ -272,7 +225,7 @@ def add_bytecode(
         if done.error:
             failed.append(done)
         elif keep_sources:
-            builder.add(cache_path(done.path, minor, optimize), done.bytecode)
+            builder.add(pyc.cache_path(done.path, minor, optimize), done.bytecode)
         else:
             builder.remove(done.path)
             builder.add(f"{done.path}c", done.bytecode)

@@ -6,20 +6,18 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pypack import app, bytecode, fetch, hosts, stub, targets
+from pypack import app, fetch, hosts, pyc, stub, targets
 from pypack.bundle import manifest
-from pypack.macho import identity
-from pypack.packages import environment, indexes, lock, parts, selection, tags, uv_settings
-from pypack.packages import resolve as resolving
-from pypack.packages.building import folder, native, source, steps
+from pypack.packages import environment, indexes, lock, parts, selection, tags, uv_settings, watched
 from pypack.pipeline import Hidden, Step, later
-from pypack.windows import resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pypack.macho import identity
     from pypack.packages import venv
+    from pypack.packages.building.source import Source
     from pypack.plans import Plan
     from pypack.project import Project
     from pypack.providers.base import Runtime
@@ -36,6 +34,7 @@ def bundle(plan: Plan) -> Step:
     if sign is None:
         return made
     from pypack.bundle import writer
+    from pypack.macho import identity
 
     product = f"{plan.place}/signed/{plan.project.name}"
     return identity.sign_bundle_step(product, made, sign, identifier=writer.identifier(plan.project.name))
@@ -48,7 +47,11 @@ def _sign(plan: Plan) -> identity.Sign | None:
 def _signed(plan: Plan, kind: str, image: Step) -> Step:
     """Return ``image`` with all native code in it signed: Apple's notary looks into all that a program brings."""
     sign = _sign(plan)
-    return identity.sign_image_step(f"{plan.place}/{kind}.signed.tar", image, sign) if sign else image
+    if sign is None:
+        return image
+    from pypack.macho import identity
+
+    return identity.sign_image_step(f"{plan.place}/{kind}.signed.tar", image, sign)
 
 
 def _bundle(plan: Plan) -> Step:
@@ -103,7 +106,11 @@ def options(optimize: int) -> list[str]:
 
 def _stub(plan: Plan) -> Step:
     subsystem: stub.Subsystem = "console" if plan.project.console else "gui"
-    own = resources.step(plan.project, plan.target)
+    own = None
+    if plan.target.container == "pe":
+        from pypack.windows import resources
+
+        own = resources.step(plan.project, plan.target)
     return stub.steps(plan.target, subsystem=subsystem, resources=own, launch=plan.launch)
 
 
@@ -129,7 +136,7 @@ def kit(target: Target, runtime: Runtime) -> Step:
         version=2,
         run=later("pypack.bytecode:run_kit"),
         inputs=(runtime.image,),
-        params={"members": list(bytecode.kit_members(at))},
+        params={"members": list(pyc.kit_members(at))},
         kept=True,
     )
 
@@ -147,7 +154,7 @@ def compiled_runtime(plan: Plan) -> Step:
         return runtime.image
     # compiled by a kit of another origin it is another image
     own = "" if plan.kit and plan.kit.product.startswith(f"{runtime.place}/") else f"-by-{plan.by}"
-    plain = {"plain": list(bytecode.before_site(at.stdlib))} if plan.project.optimize and plan.sources else {}
+    plain = {"plain": list(pyc.before_site(at.stdlib))} if plan.project.optimize and plan.sources else {}
     return Step(
         product=f"{runtime.place}/compiled{own}{plan.flavour}{rules.word}.tar",
         action="compile",
@@ -166,7 +173,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
     """
     dependencies = project.dependencies
     assert dependencies is not None  # the caller asks only then
-    files = resolving.files(dependencies)
+    files = watched.files(dependencies)
     settings = {
         "target": target.name,
         "platform": tags.uv_platform(target),
@@ -179,7 +186,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         "groups": list(dependencies.groups),
         "no_binary": sorted(project.no_binary),
         "build": not project.no_build,
-        "part": _installed_part(project, build) if dependencies.kind == "venv" else resolving.part(dependencies),
+        "part": _installed_part(project, build) if dependencies.kind == "venv" else watched.part(dependencies),
     }
     place = f"apps/{project.name}/{target.name}"
     planned = build / place / "planned.pylock.toml"
@@ -190,7 +197,7 @@ def resolve(project: Project, target: Target, version: str, build: Path) -> Step
         version=4,
         run=later("pypack.packages.resolve:run_resolve"),
         inputs=files,
-        params={**settings, "stamp": resolving.stamp(settings, files), **hidden},
+        params={**settings, "stamp": watched.stamp(settings, files), **hidden},
         cached=target.libc != "musl" and not dependencies.wheels,  # a lock of given wheels holds their paths
     )
 
@@ -238,7 +245,7 @@ def packages(plan: Plan) -> tuple[Step, Callable[[Path], tuple[Step, ...]]]:
         )  # fmt: skip
         if plan.offline:
             lock.check_offline([*chosen, *sources])
-        boxes = [(each.distribution, steps.box(each, plan.builder, target, runtime)) for each in sources]
+        boxes = [(each.distribution, _box(plan, each)) for each in sources]
         return (
             *(
                 _wheel(plan, fetch.step(each.pin), f"wheels/{each.pin.sha256[:16]}", each.pin.file, each.distribution)
@@ -312,6 +319,8 @@ def app_image(plan: Plan) -> Step:
 
 def _own_wheel(plan: Plan) -> Step:
     """Return the step that builds the program itself, which is a distribution, to a wheel."""
+    from pypack.packages.building import folder, native, source
+
     project, memory = plan.project, plan.build / "apps"
     assert project.manifest is not None  # that it is a distribution is known from it
     found = folder.read(project.folder, memory)
@@ -322,7 +331,13 @@ def _own_wheel(plan: Plan) -> Step:
         digest=found.digest,
         folder=project.folder,
     )
-    return steps.box(own, plan.builder, plan.target, plan.runtime)
+    return _box(plan, own)
+
+
+def _box(plan: Plan, made_from: Source) -> Step:
+    from pypack.packages.building import steps
+
+    return steps.box(made_from, plan.builder, plan.target, plan.runtime)
 
 
 def _wheel(plan: Plan, wheel: Step, place: str, name: str, distribution: str) -> Step:
@@ -377,5 +392,5 @@ def _layer(plan: Plan, kind: str, image: Step) -> list[Step]:
 def _encodings(stdlib: str, minor: str, optimize: int) -> list[str]:
     """Return what CPython reads before the bootstrap runs: damage of it would end in a fatal error of its own."""
     names = [f"{stdlib}/encodings/{name}" for name in ("__init__", "aliases", "utf_8")]
-    cached = [bytecode.cache_path(f"{name}.py", minor, optimize) for name in names]
+    cached = [pyc.cache_path(f"{name}.py", minor, optimize) for name in names]
     return [f"{name}.py|{name}.pyc" for name in names] + [f"{path}|" for path in cached]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pypack import app, entry_check, folders, graph, imports
 from pypack.errors import InputError, PypackError
 from pypack.packages import cover, environment, indexes, lock, locked, selection, uv_settings
-from pypack.packages.building.steps import Builder
+from pypack.packages.building.builder import Builder
 from pypack.pipeline import Context
 from pypack.plans import Plan
 from pypack.providers import choose, kept, kits

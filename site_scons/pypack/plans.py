@@ -10,7 +10,7 @@ from pypack.packages import selection
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pypack.packages.building.steps import Builder
+    from pypack.packages.building.builder import Builder
     from pypack.pipeline import Step
     from pypack.project import Project
     from pypack.providers.base import Runtime

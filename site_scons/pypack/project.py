@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pypack import entries, folders, settings
 from pypack.errors import InputError, near
-from pypack.macho import identity
 from pypack.packages import inputs, manifests
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pypack.entries import Entry
+    from pypack.macho import identity
     from pypack.packages.inputs import Dependencies
     from pypack.packages.manifests import Manifest
 
@@ -139,6 +139,8 @@ def _settle(
     if "icon" in values:
         values["icon"] = folder / values["icon"] if values["icon"] else None
     if values.get("sign"):
+        from pypack.macho import identity
+
         values["sign"] = identity.settings(values["sign"], folder)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pypack import fetch, folders, pins, zig
 from pypack.errors import InputError
-from pypack.images import archive, image
 from pypack.pipeline import Step
 
 if TYPE_CHECKING:
@@ -173,11 +172,15 @@ def _zstd_sources(source: Archive) -> Step:
 
 def run_extract(context: Context) -> None:
     """Step: sdist -> image of zstd's C file and header."""
+    from pypack.images import archive
+
     archive.extract(context.inputs[0], context.product, strip=context.params["strip"], under=context.params["under"])
 
 
 def run_zstd(context: Context) -> None:
     """Step: image of zstd -> object file. All of it is compiled; the link keeps the decoder only."""
+    from pypack.images import image
+
     with zig.workshop(context.params["zig_target"]) as tool:
         image.unpack(context.inputs[0], tool.work / "zstd")
         with context.timed("zstd"):
@@ -187,6 +190,8 @@ def run_zstd(context: Context) -> None:
 
 def run_objects(context: Context) -> None:
     """Step: image of zstd (for its header) and our sources -> image of object files."""
+    from pypack.images import image
+
     headers, *files = context.inputs
     with zig.workshop(context.params["zig_target"]) as tool:
         image.unpack(headers, tool.work / "zstd")
@@ -209,6 +214,8 @@ def run_objects(context: Context) -> None:
 
 def run_stub(context: Context) -> None:
     """Step: image of our objects, zstd's object and, where given, resources -> launcher."""
+    from pypack.images import image
+
     objects, zstd, *resources = context.inputs
     with zig.workshop(context.params["zig_target"]) as tool:
         image.unpack(objects, tool.work / "objects")

@@ -11,11 +11,11 @@ from tests.support import machos
 from tests.support.pe_files import AMD64, ARM64, I386, pe
 
 from pypack import binaries, targets
-from pypack.binaries import windows_dlls
+from pypack.binaries import is_glibc, windows_dlls
 from pypack.binaries.strip import strip
 from pypack.bundle import facts
 from pypack.images.image import ImageBuilder
-from pypack.providers.host_libraries import Libraries, is_glibc
+from pypack.providers.host_libraries import Libraries
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,6 +13,7 @@ from pypack.errors import ArchiveError, InputError, StepError
 from pypack.images.image import list_image
 from pypack.packages import lock
 from pypack.packages.building import backend, boxes, folder, native, source, steps
+from pypack.packages.building.builder import Builder
 from pypack.pipeline import Context, Settings, Step
 from pypack.providers.base import Runtime
 
@@ -224,7 +225,7 @@ def runtime(place, **more):
 
 
 def test_pure_source_is_one_node_for_all_targets_and_native_source_one_for_each(tmp_path):
-    builder = steps.Builder(target=GNU, runtime=runtime("host"), folder=tmp_path)
+    builder = Builder(target=GNU, runtime=runtime("host"), folder=tmp_path)
     row = {"url": "https://x.test/p-1.tar.gz", "hashes": HASHES}
     pure = source.of_package(package(sdist=row, tool={"pypack": {"native": False}}), tmp_path, None)
     some = source.of_package(package(sdist=row), tmp_path, None)
@@ -246,7 +247,7 @@ def test_pure_source_is_one_node_for_all_targets_and_native_source_one_for_each(
 
 
 def test_zig_is_told_a_raised_floor(tmp_path):
-    builder = steps.Builder(target=GNU, runtime=runtime("host"), folder=tmp_path)
+    builder = Builder(target=GNU, runtime=runtime("host"), folder=tmp_path)
     some = source.of_package(package(sdist={"url": "https://x.test/p-1.tar.gz", "hashes": HASHES}), tmp_path, None)
     dev = Step(product="dev.tar", action="a", version=1, run=lambda _: None)
     raised = targets.raised(GNU, {"glibc": "2.28"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pypack import bytecode
+from pypack import bytecode, pyc
 from pypack.errors import StepError
 from pypack.images.image import ImageBuilder
 
@@ -59,11 +59,11 @@ def test_sources_are_kept_beside_or_replaced(tmp_path):
             builder.add("p/bad.py", b"print 1\n")
             failed = bytecode.add_bytecode(builder, PYTHON, minor=MINOR, keep_sources=keep)
             assert [each.path for each in failed] == ["p/bad.py"]
-            assert builder.paths() == [path.format(tag=bytecode.tag(MINOR)) for path in expected]
+            assert builder.paths() == [path.format(tag=pyc.tag(MINOR)) for path in expected]
 
 
 def test_the_place_of_bytecode_is_the_import_system_s_own():
-    assert bytecode.cache_path("a/b.py", MINOR) == importlib.util.cache_from_source("a/b.py")
+    assert pyc.cache_path("a/b.py", MINOR) == importlib.util.cache_from_source("a/b.py")
 
 
 def test_an_interpreter_that_dies_is_one_error(tmp_path):

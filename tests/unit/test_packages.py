@@ -10,7 +10,7 @@ from tests.support.wheels import wheel
 from pypack import targets
 from pypack.errors import ArchiveError, FetchError, InputError, StepError
 from pypack.images.image import ImageBuilder
-from pypack.packages import lock, requirements, resolve, tags, uv_settings, wheels
+from pypack.packages import lock, requirements, tags, uv_settings, watched, wheels
 
 TABLE = targets.load()
 HASH = {"sha256": "0" * 64}
@@ -99,13 +99,13 @@ def test_index_settings_change_the_fingerprint_and_stay_secret(monkeypatch, tmp_
 def test_an_outdated_lock_is_not_read(tmp_path):
     requirements = tmp_path / "r.txt"
     requirements.write_text("click\n")
-    stamp = resolve.stamp({"python": "3.13.5"}, [requirements])
+    stamp = watched.stamp({"python": "3.13.5"}, [requirements])
     path = tmp_path / "pylock.toml"
     path.write_text(f'# made from: {stamp}\nlock-version = "1.0"\n')
     assert lock.read(path, stamp=stamp)["lock-version"] == "1.0"
     requirements.write_text("rich\n")
     with pytest.raises(InputError, match="outdated"):
-        lock.read(path, stamp=resolve.stamp({"python": "3.13.5"}, [requirements]))
+        lock.read(path, stamp=watched.stamp({"python": "3.13.5"}, [requirements]))
 
 
 def test_plain_paths_count_from_the_requirements_folder(tmp_path):

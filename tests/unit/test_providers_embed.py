@@ -19,6 +19,7 @@ from pypack.pipeline import Context, Settings, Step
 from pypack.providers import embed, probe
 from pypack.providers.base import Request
 from pypack.providers.embed import EmbedProvider
+from pypack.pyc import kit_members
 from pypack.windows import import_library
 
 TABLE = targets.load()
@@ -163,7 +164,7 @@ def test_what_is_lacking_is_told(build):
 def test_a_tree_without_sources_is_compiled_and_looked_at_like_any_other(build, tmp_path):
     """Nothing is left to compile, the kit has what an interpreter needs, and the sentinels are found."""
     image, layout = build(zipped(package())), X86.layout.at("3.13")
-    members = tuple(bytecode.kit_members(layout))
+    members = tuple(kit_members(layout))
     kit = tmp_path / "kit.tar"
     bytecode.run_kit(Context(product=kit, inputs=(image,), extra=(), params={"members": members}, settings=SETTINGS))
     assert paths(kit) == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ def tool_versions() -> dict[str, str]:
     return {name: version(name) for name in _TOOLS}
 
 
+@functools.cache
 def version(name: str) -> str:
     """Return the installed version of a distribution; pypack's own is known without being installed."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from pypack.errors import StepError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 MAGIC = b"PYPK\x00\x02\x00\x00"
 KINDS = {"runtime": 1, "deps": 2, "app": 3}
@@ -33,6 +35,16 @@ class LayerEntry:
     unpacked: int
     frames: int
     sha256: bytes
+
+
+def ends(path: Path) -> bool:
+    """Say whether a file ends as a bundle does; a signed one does not."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-_CHECK, io.SEEK_END)
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerEntry], *, zip_offset: int,

@@ -31,7 +31,6 @@ _ZIP_ERRORS = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
     zlib.error, struct.error,
 )  # fmt: skip
-_TIME = 315532800
 _AT_ONCE = 4
 """Frames that are unpacked at a time, 8 MiB each."""
 _LARGEST_FRAME = 8 << 20
@@ -288,7 +287,7 @@ class _TarCheck:
         if name.startswith(b"/") or b".." in name.split(b"/"):
             self.found.append(f"{told} leaves the tree")
         owned = member.user or member.group
-        if member.kind not in {tars.FILE, tars.LINK, tars.FOLDER} or member.time != _TIME or owned:
+        if member.kind not in {tars.FILE, tars.LINK, tars.FOLDER} or member.time != tars.EPOCH or owned:
             self.found.append(f"{told} is not normalised")
         self._kinds[name] = member.kind
 

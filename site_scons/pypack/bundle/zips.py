@@ -9,10 +9,12 @@ import zlib
 from typing import IO, TYPE_CHECKING, cast
 
 from pypack.bundle.window import Window
-from pypack.images.image import EPOCH, Member
+from pypack.images.tars import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pypack.images.image import Member
 
 _MODE_EXTRA = 0x756E  # Info-ZIP "ASi Unix": the only mode that a local header can hold
 _DATE = time.gmtime(EPOCH)[:6]

@@ -23,9 +23,6 @@ from pypack.images import paths, tars
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-EPOCH = 315532800
-"""1980-01-01 00:00:00 UTC, the oldest time that zip knows."""
-
 Kind = Literal["file", "link", "dir"]
 _CHUNK = 1 << 20
 _BUFFER = 1 << 16
@@ -326,7 +323,7 @@ def _order(path: str) -> bytes:
 
 def _header(member: Member) -> tarfile.TarInfo:
     info = tarfile.TarInfo(member.path)
-    info.mtime = EPOCH
+    info.mtime = tars.EPOCH
     info.mode = 0o755 if member.executable or member.kind == "dir" else 0o644
     if member.kind == "file":
         info.size = member.size

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+EPOCH = 315532800
+"""1980-01-01 00:00:00 UTC, the oldest time that zip knows: that of all members."""
+
 BLOCK = 512
 FILE, LINK, FOLDER = b"0", b"2", b"5"
 _EMPTY = bytes(BLOCK)

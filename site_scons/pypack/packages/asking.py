@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from pypack.errors import InputError, PypackError, StepError
 from pypack.packages import hashes, manifests, requirements
 from pypack.packages.building import backend, need
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pypack.pipeline import Settings
 
 _READ = "docs/dependencies.md"
-_USER_INFO = re.compile(r"(?<=[\w+])://[^/?#\s\"']+@")  # of locks, which are cached and shared, and of messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +36,6 @@ class Asking:
     no_binary: tuple[str, ...] = ()
     build: bool = True
     before: Callable[[], object] = lambda: None
-
-
-def without_secrets(text: str) -> str:
-    """Return ``text`` without the names and passwords in its addresses."""
-    return _USER_INFO.sub("://", text)
 
 
 def compiled(dependencies: Dependencies, what: str, words: Iterable[str], how: Asking) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pypack.errors import InputError
 from pypack.packages import manifests, requirements
-from pypack.packages.asking import without_secrets
 from pypack.packages.building import folder as local
 from pypack.packages.manifests import normal
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

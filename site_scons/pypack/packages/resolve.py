@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tomllib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pypack.errors import StepError
-from pypack.packages import asking, cover, floors, indexes, lock, manifests, requirements, tags
-from pypack.packages.asking import Asking, without_secrets
-from pypack.packages.building import folder, need
+from pypack.packages import asking, cover, floors, indexes, lock, tags
+from pypack.packages.asking import Asking
+from pypack.packages.building import need
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from pypack.packages.inputs import Dependencies
     from pypack.pipeline import Context
     from pypack.targets import Target
-
-
-def files(dependencies: Dependencies) -> tuple[Path, ...]:
-    """Return the files whose whole content decides; of a pyproject.toml or a script only a part does (:func:`part`)."""
-    match dependencies.kind:
-        case "requirements":
-            own = requirements.files(dependencies.file)
-            own += folder.metadata_of_files(own)
-        case "pyproject":
-            local = [*dependencies.asked, *folder.uv_paths(dependencies.file)]
-            own = folder.metadata(local, dependencies.base)
-        case "setup" | "backend":
-            own = manifests.settings_files(dependencies.base)
-        case "pylock" | "uv-lock":
-            own = [dependencies.file]
-        case _:
-            own = []
-    return (*own, *dependencies.wheels)
-
-
-def part(dependencies: Dependencies) -> str:
-    """Return what of a pyproject.toml or a script decides about the packages, as text: the rest may change at will."""
-    manifest = dependencies.manifest
-    if dependencies.kind == "script":
-        return manifests.script_block(dependencies.file)
-    if manifest is None or dependencies.kind not in {"pyproject", "pylock", "uv-lock"}:
-        return ""
-    return json.dumps([manifest.requires_python, dependencies.asked])
-
-
-def stamp(settings: Mapping[str, Any], watched: Iterable[Path]) -> str:
-    """Return a hash over all that a lock is made from; it stands in the lock, so that an outdated one is known."""
-    whole = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for file in watched:
-        whole.update(hashlib.sha256(file.read_bytes()).digest())
-    return whole.hexdigest()
 
 
 def run_resolve(context: Context) -> None:

@@ -21,6 +21,7 @@ from packaging.version import Version
 from pypack.errors import StepError
 from pypack.packages import asking, environment, lock, selection, tags
 from pypack.packages.manifests import normal
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -184,7 +185,7 @@ def _universal(job: Job, bounds: _Bounds) -> str:
             text = asking.compiled(job.dependencies, what, words, replace(job.how, before=lay_out))
     finally:
         work.unlink(missing_ok=True)
-    return _with_sources(_relative(asking.without_secrets(text), work), bounds)
+    return _with_sources(_relative(without_secrets(text), work), bounds)
 
 
 def _alone(job: Job, bounds: _Bounds, place: Place, rows: Rows) -> str:
@@ -194,7 +195,7 @@ def _alone(job: Job, bounds: _Bounds, place: Place, rows: Rows) -> str:
             words = ("--python-platform", tags.uv_platform(target), "--python-version", place.python, *more)
             what = f"cannot be resolved for {target.name}, Python {place.python}"
             how = replace(job.how, environment=tags.uv_environment(target))
-            return asking.without_secrets(asking.compiled(job.dependencies, what, words, how))
+            return without_secrets(asking.compiled(job.dependencies, what, words, how))
     except StepError as error:
         told = "; ".join(lock.refusal(row, target) for row in rows)
         raise StepError(f"{told}\n{error.what}", do=error.do, see=error.see) from error

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.packages.asking import without_secrets
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack import hosts
-from pypack.binaries import glibc_floor, is_glibc
 from pypack.errors import StepError
-from pypack.images.image import ImageBuilder, unpacked
 from pypack.pipeline import Step
 from pypack.providers import host_headers, host_interpreter, host_libraries, host_tree, tree
 from pypack.providers.base import Runtime
 from pypack.targets import Layout
 
 if TYPE_CHECKING:
+    from pypack.images.image import ImageBuilder
     from pypack.pipeline import Context, Settings
     from pypack.providers.base import Request
     from pypack.providers.host_interpreter import Interpreter
@@ -93,6 +92,8 @@ class HostProvider:
 
 def make(context: Context) -> None:
     """Write the image of the running interpreter; start it once from a strange folder before it is handed on."""
+    from pypack.images.image import ImageBuilder
+
     here, layout = host_interpreter.running(), Layout(**context.params["layout"])
     if here.version != context.params["version"]:
         raise StepError(
@@ -115,6 +116,8 @@ def make(context: Context) -> None:
 
 
 def _say_floor(context: Context) -> None:
+    from pypack.binaries import glibc_floor
+
     floor = glibc_floor([context.product])
     if floor:
         needed = ".".join(map(str, floor.version))
@@ -152,6 +155,9 @@ def _add_tcl(context: Context, builder: ImageBuilder, here: Interpreter, layout:
 
 def _check(context: Context, layout: Layout, modules: list[str]) -> None:
     """Start the copy in a folder that it has never seen, and import every extension module."""
+    from pypack.binaries import is_glibc
+    from pypack.images.image import unpacked
+
     with unpacked(context.product) as folder:
         tree = folder.resolve()
         words: list[str | Path] = [tree / layout.python, "-I", "-B", "-S", "-c", _CHECK, json.dumps(modules)]

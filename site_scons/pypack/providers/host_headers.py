@@ -6,7 +6,6 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.images.image import ImageBuilder
 from pypack.pipeline import Step
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ def step(interpreter: Interpreter, place: str, fingerprint: str) -> Step | None:
 
 def _run(context: Context) -> None:
     """Step: the headers -> ``include/pythonX.Y/…``, and Debian's own part of them where that include looks for it."""
+    from pypack.images.image import ImageBuilder
     from pypack.providers import host_interpreter
 
     with ImageBuilder("headers", folder=context.product.parent) as builder:

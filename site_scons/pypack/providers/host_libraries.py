@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.binaries import Binary, is_glibc, read_file
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from pypack.binaries import Binary
 
 
 def search_folders(multiarch: str = "", *, conf: Path = Path("/etc/ld.so.conf")) -> list[Path]:
@@ -65,12 +65,16 @@ class Libraries:
 
     def read(self, path: Path) -> Binary | None:
         """Read a file, each only once."""
+        from pypack.binaries import read_file
+
         if path not in self._known:
             self._known[path] = read_file(path)
         return self._known[path]
 
     def needs(self, start: Path) -> Needs:
         """Return all libraries but glibc's own that ``start`` needs."""
+        from pypack.binaries import is_glibc
+
         found: dict[str, Path] = {}
         missing: dict[str, str] = {}
         waiting = [start]

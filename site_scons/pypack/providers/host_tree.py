@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from pypack.binaries import strip
 from pypack.errors import StepError
-from pypack.images import patch
 from pypack.providers import host_interpreter
 
 if TYPE_CHECKING:
@@ -91,6 +89,8 @@ def fill(
     run: Callable[[Sequence[str | Path]], str],
 ) -> None:
     """Put the parts into ``builder``. ``work`` is an empty folder for native files, ``run`` starts patchelf."""
+    from pypack.images import patch
+
     hide = _Hide(interpreter)
     for path, source in parts.texts:
         builder.add(path, _text(path, source), executable=False)
@@ -165,6 +165,8 @@ def _relinked(
     natives: Iterable[Native], work: Path, run: Callable[[Sequence[str | Path]], str]
 ) -> Iterator[tuple[Native, Path]]:
     """Copy native files to ``work`` without symbols, make them look for libraries inside the tree, yield each."""
+    from pypack.binaries import strip
+
     groups, files = dict[str, list[Path]](), []
     for number, native in enumerate(natives):
         file = work / str(number)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from pypack import hosts, sources
 from pypack.errors import ArchiveError
-from pypack.images import archive, image
-from pypack.images import patch as change
 from pypack.pipeline import Context, Step
 from pypack.targets import Layout
 
@@ -128,10 +126,14 @@ def _layout(target: Target, version: str) -> Layout:
 
 
 def _extract(context: Context) -> None:
+    from pypack.images import archive
+
     archive.extract(context.inputs[0], context.product, under=context.params["under"])
 
 
 def _patch(context: Context) -> None:
+    from pypack.images import image
+    from pypack.images import patch as change
     from pypack.macho import install_names
 
     params, layout = context.params, Layout(**context.params["layout"])
@@ -150,6 +152,9 @@ def _patch(context: Context) -> None:
 
 
 def _dev(context: Context) -> None:
+    from pypack.images import image
+    from pypack.images import patch as change
+
     params = context.params
 
     def run(builder: ImageBuilder) -> None:

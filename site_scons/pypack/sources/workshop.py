@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.images import archive, image
-from pypack.images.image import EPOCH, ImageBuilder
+from pypack.images.tars import EPOCH
 from pypack.sources import patches, tools
 from pypack.sources.compiler import Compiler, link_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pypack.images.image import ImageBuilder
     from pypack.pipeline import Context
 
 

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from pypack import digests
 from pypack.errors import InputError
-from pypack.images.image import ImageBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,6 +88,8 @@ def run_gather(context: Context) -> None:
     found = read(context.params["folder"].value, None)
     if found.digest != context.params["digest"]:
         raise InputError(f"{found.path} changes while it is being built", do="build again")
+    from pypack.images.image import ImageBuilder
+
     with ImageBuilder(found.path.name, folder=context.product.parent) as builder:
         for inside, file in found.files:
             builder.add_file(inside, file)

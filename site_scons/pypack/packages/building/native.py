@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import tarfile
 import tomllib
-import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -40,6 +38,9 @@ def of_folder(found: Folder) -> bool:
 
 def of_archive(path: Path, inside: str = "") -> bool:
     """Say whether an sdist looks native; one that cannot be read does, and is refused when it is unpacked."""
+    import tarfile
+    import zipfile
+
     names: list[str] = []
     texts: dict[str, bytes] = {}
     try:
@@ -55,6 +56,9 @@ def of_archive(path: Path, inside: str = "") -> bool:
 
 def _members(path: Path) -> Iterator[tuple[str, bytes | None]]:
     """Yield the names of an archive's files, with the content of the two that say how it is built."""
+    import tarfile
+    import zipfile
+
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as packed:
             for info in packed.infolist():

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from pypack import fetch
 from pypack.errors import StepError
 from pypack.images import image
-from pypack.packages import asking, lock, tags
+from pypack.packages import lock, tags
 from pypack.packages.building import backend, room
+from pypack.packages.secrets import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,13 +73,13 @@ def _resolved(context: Context, requires: Iterable[str]) -> str:
         errors="replace",
     )  # fmt: skip
     if done.returncode:
-        told = "\n".join(f"  {line}" for line in asking.without_secrets(done.stderr).strip().splitlines())
+        told = "\n".join(f"  {line}" for line in without_secrets(done.stderr).strip().splitlines())
         raise StepError(
             f"what the build of {context.params['label']} needs ({', '.join(wanted)}) cannot be had:\n{told}",
             do="build once without --offline" if context.settings.offline else backend.OTHER,
             see=backend.READ,
         )
-    return asking.without_secrets(done.stdout)
+    return without_secrets(done.stdout)
 
 
 def _fetched(context: Context, text: str) -> list[Path]:

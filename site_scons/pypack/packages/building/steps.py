@@ -9,47 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.tags import Tag, cpython_tags
 
-from pypack import fetch, hosts, zig
+from pypack import fetch, zig
 from pypack.errors import StepError
 from pypack.images import archive
 from pypack.packages import lock, tags
 from pypack.packages.building import backend, build, cross, folder, requires
+from pypack.packages.building.builder import word
 from pypack.pipeline import Context, Hidden, Step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pypack.fetching.web import Login
+    from pypack.packages.building.builder import Builder
     from pypack.packages.building.source import Source
     from pypack.providers.base import Runtime
     from pypack.targets import Target
-
-
-@dataclass(frozen=True, kw_only=True)
-class Builder:
-    """The interpreter that builds: a runtime that starts on this host, of the minor version that is bundled.
-
-    ``folder`` is where uv is to look for its settings, which ``index`` is a fingerprint of; ``login`` is what files of
-    an index are fetched with.
-    """
-
-    target: Target
-    runtime: Runtime
-    folder: Path
-    index: str = ""
-    login: Login | None = None
-
-    @property
-    def name(self) -> str:
-        """A word for it, in the names of products."""
-        return _word(self.runtime)
-
-    @property
-    def accepts(self) -> Target:
-        """The target whose wheels the interpreter itself can load: this host's glibc is newer than the floor."""
-        glibc = hosts.glibc()
-        newer = glibc if self.target.libc == "gnu" and glibc and glibc > self.target.floor_version else None
-        return replace(self.target, floor=f"{newer[0]}.{newer[1]}") if newer else self.target
 
 
 def box(source: Source, builder: Builder | None, target: Target, runtime: Runtime) -> Step:
@@ -122,7 +96,7 @@ def _native(source: Source, builder: Builder, target: Target, runtime: Runtime) 
     }
     accepted = Hidden(_accepted(target, runtime.minor, pure=runtime.static))
     return _Form(
-        place=f"{_word(runtime)}-by-{builder.name}",
+        place=f"{word(runtime)}-by-{builder.name}",
         params={"for": target.name, "target": compiles, "zig": zig.version(), "accepted": accepted},
         images=(runtime.image, runtime.dev),
     )
@@ -198,7 +172,3 @@ def _uv_version() -> str:
     from importlib.metadata import version
 
     return version("uv")
-
-
-def _word(runtime: Runtime) -> str:
-    return runtime.place.removeprefix("runtime/").replace("/", "-")
