@@ -51,6 +51,22 @@ def test_members_are_those_that_python_finds():
     assert {(each.user, each.group, each.time) for each in links} == {(7, 9, 0)}
 
 
+@pytest.mark.parametrize("name", [*NAMES, "x" * 99, "x" * 100, "x" * 101, "ä" * 50])
+def test_headers_are_those_that_python_writes(name):
+    raw = name.encode("utf-8", "surrogateescape")
+    for kind, size in (("file", 0), ("file", 5), ("file", 10 << 30), ("link", 0), ("folder", 0)):
+        made = info(name, mtime=tars.EPOCH, size=size, mode=0o755)
+        if kind == "link":
+            made.type, made.linkname = tarfile.SYMTYPE, name
+            ours = tars.headers(raw, tars.LINK, mode=0o755, link=raw)
+        elif kind == "folder":
+            made.type = tarfile.DIRTYPE
+            ours = tars.headers(raw + b"/", tars.FOLDER, mode=0o755)
+        else:
+            ours = tars.headers(raw, tars.FILE, mode=0o755, size=size)
+        assert ours == made.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+
+
 def test_sizes_beyond_octal_digits_are_read():
     head = info("big", size=10 << 30).tobuf(tarfile.GNU_FORMAT)
     assert tars.member(lambda offset, size: head[offset : offset + size], 0).size == 10 << 30

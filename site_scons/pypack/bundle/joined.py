@@ -6,11 +6,11 @@ Nothing is packed again but the runs of frames in which a member is dropped, bec
 from __future__ import annotations
 
 import io
-import tarfile
 import tempfile
 from typing import IO, TYPE_CHECKING
 
 from pypack.bundle import layer
+from pypack.images import tars
 from pypack.images.image import ImageBuilder
 
 if TYPE_CHECKING:
@@ -104,7 +104,6 @@ def _copied(whole: IO[bytes], kept: IO[bytes], unwanted: frozenset[str]) -> bool
 
 
 def _path(header: bytes) -> str:
-    with tarfile.open(fileobj=io.BytesIO(header), mode="r:", encoding="utf-8") as tar:
-        info = tar.next()
-    assert info is not None  # we wrote it ourselves
-    return info.name
+    member = tars.member(lambda offset, size: header[offset : offset + size], 0)
+    assert member is not None  # we wrote it ourselves
+    return member.name.rstrip(b"/").decode("utf-8", "surrogateescape")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import shutil
 import stat
-import tarfile
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +26,8 @@ Kind = Literal["file", "link", "dir"]
 _CHUNK = 1 << 20
 _BUFFER = 1 << 16
 _END = 2 * tars.BLOCK
+_RECORD = 20 * tars.BLOCK
+"""What the size of a tar is a multiple of, by custom."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class ImageBuilder:
 
     def paths(self) -> list[str]:
         """Return all member paths, sorted as they will be written."""
-        return sorted(self._members, key=_order)
+        return sorted(self._members, key=_bytes)
 
     def member(self, path: str) -> Member:
         """Return what is known about ``path``."""
@@ -153,14 +154,23 @@ class ImageBuilder:
         """Write the image, checking that the tree holds together."""
         self._check()
         filled = {parent for path in self._members for parent in paths.parents(path)}
-        with tarfile.open(target, "w", format=tarfile.GNU_FORMAT, encoding="utf-8") as tar:
+        with target.open("wb", buffering=_BUFFER) as out:
             for path in self.paths():
                 stored = self._members[path]
                 if stored.member.kind == "dir" and path in filled:
                     continue
-                self._spool.seek(stored.offset)
-                tar.addfile(_header(stored.member), self._spool if stored.member.kind == "file" else None)
-                tar.members.clear()  # type: ignore[attr-defined]  # it would keep a kilobyte for each
+                out.write(_headers(stored.member))
+                self._copy(stored, out)
+            end = out.tell() + _END
+            out.write(bytes(_END + -end % _RECORD))
+
+    def _copy(self, stored: _Stored, out: IO[bytes]) -> None:
+        """Write the content of a file, filled up to whole blocks."""
+        size = left = stored.member.size
+        self._spool.seek(stored.offset)
+        while left:
+            left -= out.write(self._spool.read(min(left, _CHUNK)))
+        out.write(bytes(tars.padded(size) - size))
 
     def _put(self, member: Member, offset: int) -> None:
         path = paths.checked(member.path, archive=self._name)
@@ -317,21 +327,17 @@ def unpacked(*images: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _order(path: str) -> bytes:
+def _bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
-def _header(member: Member) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(member.path)
-    info.mtime = tars.EPOCH
-    info.mode = 0o755 if member.executable or member.kind == "dir" else 0o644
-    if member.kind == "file":
-        info.size = member.size
-    elif member.kind == "dir":
-        info.type = tarfile.DIRTYPE
-    else:
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, member.link, 0o777
-    return info
+def _headers(member: Member) -> bytes:
+    name = _bytes(member.path)
+    if member.kind == "link":
+        return tars.headers(name, tars.LINK, mode=0o777, link=_bytes(member.link))
+    if member.kind == "dir":
+        return tars.headers(name + b"/", tars.FOLDER, mode=0o755)
+    return tars.headers(name, tars.FILE, mode=0o755 if member.executable else 0o644, size=member.size)
 
 
 def _member(found: tars.Member) -> Member:

@@ -9,6 +9,10 @@ import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+import installer
+from installer.records import RecordEntry
+from installer.sources import WheelFile, WheelSource
+
 from pypack import bytecode
 from pypack.errors import ArchiveError, StepError
 from pypack.images.image import ImageBuilder
@@ -19,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from installer.records import RecordEntry
-    from installer.sources import WheelFile
     from installer.utils import Scheme
 
     from pypack.pipeline import Context
@@ -32,6 +34,22 @@ _TOLD = 10
 _FOLDERS = {"purelib": SITE, "platlib": SITE, "scripts": "bin", "data": "data"}
 
 
+class _Wheel(WheelFile):
+    """A wheel whose files are compared with its RECORD while they are unpacked, so that each is read once."""
+
+    def __init__(self, packed: zipfile.ZipFile) -> None:
+        super().__init__(packed)
+        self.wrong: list[str] = []
+
+    def get_contents(self) -> Iterator[tuple[tuple[str, str, str], BinaryIO, bool]]:
+        for row, stream, is_executable in super().get_contents():
+            data, entry = stream.read(), RecordEntry.from_elements(*row)
+            short = entry.size is not None and entry.size != len(data)
+            if short or (entry.hash_ and not entry.hash_.validate(data)):
+                self.wrong.append(f"hash / size of {entry.path} didn't match RECORD")
+            yield row, io.BytesIO(data), is_executable
+
+
 class _ImageDestination:
     """Where ``installer`` writes to: an image instead of a file system."""
 
@@ -41,8 +59,6 @@ class _ImageDestination:
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         del section
-        from installer.records import RecordEntry
-
         path = f"bin/{name}.py"
         self._put(path, console_script(module, attr), executable=False)
         self._commands.add(path)
@@ -51,8 +67,6 @@ class _ImageDestination:
     def write_file(
         self, scheme: Scheme, path: str, stream: BinaryIO, is_executable: bool
     ) -> RecordEntry:  # fmt: skip
-        from installer.records import RecordEntry
-
         text = str(path)
         if scheme != "headers" and "__pycache__" not in text.split("/"):
             self._put(f"{_FOLDERS[scheme]}/{text}", stream.read(), executable=is_executable)
@@ -92,20 +106,20 @@ def record(paths: Iterable[str]) -> bytes:
 
 def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
     """Unpack the wheel ``path`` into ``builder``, checked against its own RECORD."""
-    import installer
-    from installer.sources import WheelFile
-
     destination = _ImageDestination(builder, path.name)
     try:
-        with WheelFile.open(path) as source, warnings.catch_warnings():
+        with zipfile.ZipFile(path) as packed, warnings.catch_warnings():
             # it tells of each __pycache__ in a wheel that it leaves out; we make bytecode of our own
             warnings.simplefilter("ignore", RuntimeWarning)
+            source = _Wheel(packed)
             _check(source, path.name)
             installer.install(
                 source=source,
                 destination=cast("installer.destinations.WheelDestination", destination),
                 additional_metadata={"INSTALLER": b"pypack\n"},
             )
+            if source.wrong:
+                raise _broken(path.name, list(_told(source.wrong, path.name)))
     except (StepError, ArchiveError):
         raise
     except zipfile.BadZipFile as error:
@@ -116,8 +130,6 @@ def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
 
 def _check(source: WheelFile, name: str) -> None:
     """Refuse a wheel whose .dist-info does not say what it is, or says other than what is in it."""
-    from installer.sources import WheelSource
-
     try:
         there = set(source.dist_info_filenames)
     except ValueError as error:
@@ -125,14 +137,16 @@ def _check(source: WheelFile, name: str) -> None:
     if missing := [each for each in ("METADATA", "WHEEL", "RECORD") if each not in there]:
         raise _broken(name, [f"its {source.dist_info_dir} has no {' and no '.join(missing)}"])
     try:
-        source.validate_record(validate_contents=True)
-    except WheelSource.validation_error as error:
-        raise _broken(name, list(_told(error, name))) from error
+        source.validate_record(validate_contents=False)
+    except WheelSource.validation_error:
+        try:
+            source.validate_record(validate_contents=True)  # tells all at once
+        except WheelSource.validation_error as error:
+            raise _broken(name, list(_told(getattr(error, "issues", [str(error)]), name))) from error
 
 
-def _told(error: Exception, name: str) -> Iterator[str]:
-    """Yield what the library found, without the wheel's path, which it puts in front of each sentence."""
-    issues: list[str] = getattr(error, "issues", [str(error)])
+def _told(issues: list[str], name: str) -> Iterator[str]:
+    """Yield what is wrong, without the wheel's path, which the library puts in front of each sentence."""
     for issue in issues[:_TOLD]:
         yield issue.partition(f"{name}, ")[2] or issue
     if len(issues) > _TOLD:
