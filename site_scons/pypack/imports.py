@@ -7,8 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-from pypack import app
-from pypack.providers import records
+from pypack import app, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

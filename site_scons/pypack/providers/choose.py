@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import pins, targets
+from pypack import pins, records, targets
 from pypack.errors import InputError, unknown
 from pypack.fetching import urls
-from pypack.providers import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import hosts, pins, targets
-from pypack.providers import choose, records
+from pypack import hosts, pins, records, targets
+from pypack.providers import choose
 from pypack.providers.base import Request
 
 if TYPE_CHECKING:
