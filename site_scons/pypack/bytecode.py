@@ -56,15 +56,15 @@ def run_kit(context: Context) -> None:
             if member.path.startswith(wanted):
                 seen.see(member, stream)
                 builder.add_member(member, stream)
-        for path in _unneeded(seen, wanted[0]):
+        for path in _unneeded(seen, wanted[0], landmark):
             builder.remove(path)
         if has_landmark:
             builder.add_dir(landmark)  # CPython knows by it where it is
         builder.write(context.product)
 
 
-def _unneeded(seen: binaries.Survey, python: str) -> set[str]:
-    """Return the ELF libraries (and links to them) that the interpreter itself does not ask for."""
+def _unneeded(seen: binaries.Survey, python: str, modules: str) -> set[str]:
+    """Return the ELF libraries (and links to them) that neither the interpreter nor what is in ``modules`` asks for."""
     elf = {native.path: native.binary for native in seen.natives if native.kind == "elf" and native.binary}
     links = {
         member.path: posixpath.normpath(posixpath.join(posixpath.dirname(member.path), member.link))
@@ -72,7 +72,7 @@ def _unneeded(seen: binaries.Survey, python: str) -> set[str]:
         if member.kind == "link"
     }
     names = {posixpath.basename(path): path for path in (*elf, *links)}
-    needed, waiting = set[str](), [python]
+    needed, waiting = set[str](), [python, *(path for path in elf if path.startswith(f"{modules}/"))]
     while waiting:
         path = waiting.pop()
         if path not in needed:

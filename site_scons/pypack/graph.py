@@ -133,7 +133,7 @@ def kit(target: Target, runtime: Runtime) -> Step:
     return Step(
         product=f"{runtime.place}/kit.tar",
         action="kit",
-        version=2,
+        version=3,
         run=later("pypack.bytecode:run_kit"),
         inputs=(runtime.image,),
         params={"members": list(pyc.kit_members(at))},

@@ -42,6 +42,10 @@ def before_site(stdlib: str) -> Iterator[str]:
     yield from (f"{stdlib}/{name}" for name in _FROZEN_SINCE_3_11)
 
 
+_MODULES = ("unicodedata", "_multibytecodec", "_codecs_")
+"""Modules with files of their own that compiling may take: names beyond ASCII, sources in East Asian encodings."""
+
+
 def kit_members(layout: Layout) -> Iterable[str]:
     """Return the beginnings of the paths that an interpreter needs in order to start and compile."""
     stdlib = layout.stdlib
@@ -54,5 +58,7 @@ def kit_members(layout: Layout) -> Iterable[str]:
         f"{stdlib}/codecs.py",
         f"{stdlib}/io.py",
         f"{stdlib}/abc.py",
-        *(() if "/" in layout.libpython else ("vcruntime",)),  # Windows: what python3XX.dll itself needs
+        *(f"{stdlib}/lib-dynload/{name}" for name in _MODULES),
+        # Windows: what python3XX.dll itself needs, and where such modules are
+        *(() if "/" in layout.libpython else ("vcruntime", *(f"DLLs/{name}" for name in _MODULES))),
     )

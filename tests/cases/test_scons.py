@@ -128,6 +128,22 @@ def test_a_bundle_does_not_depend_on_which_other_targets_are_asked_for(checkout)
     assert checkout.bundle("hello", MUSL).read_bytes() == alone
 
 
+@pytest.mark.parametrize("target", [GNU, MUSL])
+def test_sources_in_any_script_and_encoding_are_compiled(checkout, start, target):
+    """The parser takes modules with files of their own for them; an image with what compiles must have these."""
+    app = checkout.path / "scripts"
+    app.mkdir()
+    (app / "scripts.py").write_text(
+        "import japanese, latin\nﬁ = größe = '\\N{GREEK SMALL LETTER ALPHA}'\nprint(fi, japanese.word, latin.word)\n"
+    )
+    (app / "japanese.py").write_bytes("# coding: euc-jp\nword = '日本'\n".encode("euc-jp"))
+    (app / "latin.py").write_bytes("# coding: iso-8859-15\nword = '€'\n".encode("iso-8859-15"))
+    words = ("profile=dev", "sources=no", *(["runtime=host"] if target == GNU else []))
+    checkout.scons(f"app={app}", f"target={target}", *words)
+    done = start(checkout.bundle("scripts", target), env={"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"})
+    assert done.out == "α 日本 €\n", done.err
+
+
 def wheel(folder, version):
     """Write a wheel of a package that says its version."""
     import base64
