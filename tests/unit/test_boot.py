@@ -170,6 +170,32 @@ def test_what_was_left_out_counts_again_at_the_end(layers):
         assert Path(os.fspath(layers.parent / "other") + ".log").read_text() == "told"
 
 
+CYCLE = """
+import os
+class Cycle:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        os.write(1, "{} {}\\n".format(Cycle.__name__, len(gc.get_objects()) > 900).encode())
+Cycle()
+"""
+
+
+@pytest.mark.parametrize("ending", ["", "end()\n", "gc.disable()\n", "out = open(sys.argv[2] + '.log', 'w')\n"])
+def test_garbage_in_cycles_goes_at_the_end(layers, ending):
+    """Its finalizers run, with the names that they use."""
+    assert run(layers, COLLECTOR + CYCLE + ending, part="fast") == "Cycle True\n"
+
+
+def test_the_first_look_for_garbage_at_the_end_sees_nothing_unless_a_file_is_open(layers):
+    text = "seen = []\ngc.callbacks.insert(0, lambda phase, facts, write=os.write, count=gc.get_objects:"
+    text += " phase == 'start' and write(1, b'%d ' % (len(count()) > 900)))\n"
+    opened = "import os\nout = open(sys.argv[2] + '.log', 'w')\n"
+    assert run(layers, COLLECTOR + "import os\n" + text, part="fast") == "0 "
+    assert run(layers, COLLECTOR + opened + text, part="fast") == "1 "
+    assert run(layers, COLLECTOR + opened + "out.close()\n" + text, part="fast") == "0 "
+
+
 def test_thresholds_of_the_program_s_own_stay(layers):
     told = run(layers, COLLECTOR + "gc.set_threshold(77)\nend()\nprint(gc.get_threshold()[0])", part="fast")
     assert told == "77\n"
