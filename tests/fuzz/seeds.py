@@ -42,7 +42,8 @@ def recipe(**changes: object) -> Recipe:
         "paths": ("3:app", "deps:site-packages", "2:"),
         "sentinels": ("1:11:bin/python3.13", "3:4:boot.pyc"),
         "extra": ("version=1.0", "target=linux-musl-x86_64", "launch=exec", "loader=lib/ld.so", "libpython=lib/x.so",
-                  "glibc=2.17", "macos=11.0", "unknown=key"),
+                  "glibc=2.17", "macos=11.0", "script=tool=pkg.mod:main", "script=2:bin/tool", "command=2:bin/native",
+                  "pth=import sys", "self=off", "interpreter=off", "unknown=key"),
     }  # fmt: skip
     return Recipe(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The small reader of tars says what Python's own says."""
+"""Headers of tars are read and written as Python's own reader and writer do it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from pypack.images import tars
+from pypack.images import headers, tars
 
 NAMES = ("a", "folder/b", "long/" * 30 + "name", "ü" * 60, "\udcff")
 
@@ -58,12 +58,12 @@ def test_headers_are_those_that_python_writes(name):
         made = info(name, mtime=tars.EPOCH, size=size, mode=0o755)
         if kind == "link":
             made.type, made.linkname = tarfile.SYMTYPE, name
-            ours = tars.headers(raw, tars.LINK, mode=0o755, link=raw)
+            ours = headers.of(raw, tars.LINK, mode=0o755, link=raw)
         elif kind == "folder":
             made.type = tarfile.DIRTYPE
-            ours = tars.headers(raw + b"/", tars.FOLDER, mode=0o755)
+            ours = headers.of(raw + b"/", tars.FOLDER, mode=0o755)
         else:
-            ours = tars.headers(raw, tars.FILE, mode=0o755, size=size)
+            ours = headers.of(raw, tars.FILE, mode=0o755, size=size)
         assert ours == made.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Literal, Self, cast
 
 from pypack.errors import ArchiveError
-from pypack.images import paths, tars
+from pypack.images import headers, paths, tars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -334,10 +334,10 @@ def _bytes(path: str) -> bytes:
 def _headers(member: Member) -> bytes:
     name = _bytes(member.path)
     if member.kind == "link":
-        return tars.headers(name, tars.LINK, mode=0o777, link=_bytes(member.link))
+        return headers.of(name, tars.LINK, mode=0o777, link=_bytes(member.link))
     if member.kind == "dir":
-        return tars.headers(name + b"/", tars.FOLDER, mode=0o755)
-    return tars.headers(name, tars.FILE, mode=0o755 if member.executable else 0o644, size=member.size)
+        return headers.of(name + b"/", tars.FOLDER, mode=0o755)
+    return headers.of(name, tars.FILE, mode=0o755 if member.executable else 0o644, size=member.size)
 
 
 def _member(found: tars.Member) -> Member:

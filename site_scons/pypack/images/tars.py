@@ -1,7 +1,7 @@
-"""Read and write the headers of the tars that images are, in the GNU format.
+"""Read the headers of the tars that images are, in the GNU format.
 
 Python's own :mod:`tarfile` takes a tenth of a millisecond for each, and a build looks at each member of each package
-several times. What it writes depends on its version, too (fields of devices).
+several times. What writes them is :mod:`pypack.images.headers`, which shares nothing but names with this.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ EPOCH = 315532800
 BLOCK = 512
 FILE, LINK, FOLDER = b"0", b"2", b"5"
 _EMPTY = bytes(BLOCK)
-_NAME, _TARGET = b"L", b"K"
-_LONG = (_NAME, _TARGET)
-_SHORT = 100  # bytes of a name that fit into a header
-_LARGE = 8 << 30
+LONG_NAME, LONG_LINK = b"L", b"K"
+_LONG = (LONG_NAME, LONG_LINK)
 _LONGEST = 1 << 16  # bytes of a name, more than any system has
 
 
@@ -39,24 +37,6 @@ class Member(NamedTuple):
     time: int
     user: int
     group: int
-
-
-def headers(name: bytes, kind: bytes, *, mode: int = 0o644, size: int = 0, link: bytes = b"") -> bytes:
-    """Return what stands in front of a member's content; a long name or target comes before the header itself."""
-    long = b"".join(
-        _header(b"././@LongLink", flag, size=len(text) + 1) + text + bytes(padded(len(text) + 1) - len(text))
-        for flag, text in ((_TARGET, link), (_NAME, name))
-        if len(text) > _SHORT
-    )
-    return long + _header(name[:_SHORT], kind, mode=mode, size=size, time=EPOCH, link=link[:_SHORT])
-
-
-def _header(name: bytes, kind: bytes, *, size: int, mode: int = 0, time: int = 0, link: bytes = b"") -> bytes:
-    count = b"%011o\0" % size if size < _LARGE else b"\x80" + size.to_bytes(11, "big")
-    head = b"%b%07o\0%b%b%011o\0" % (name.ljust(100, b"\0"), mode, b"0000000\0" * 2, count, time)
-    tail = kind + link.ljust(100, b"\0") + b"ustar  \0"
-    check = sum(head) + sum(tail) + 8 * 0x20  # as if there were spaces in its own place
-    return (head + b"%06o\0 " % check + tail).ljust(BLOCK, b"\0")
 
 
 def padded(size: int) -> int:
@@ -85,9 +65,9 @@ def member(read: Callable[[int, int], bytes], at: int) -> Member | None:
     if not _is_sound(header):
         raise ValueError("no header")
     return Member(
-        name=long.get(_NAME, header[:100]).rstrip(b"\0"),
+        name=long.get(LONG_NAME, header[:100]).rstrip(b"\0"),
         kind=kind,
-        link=long.get(_TARGET, header[157:257]).rstrip(b"\0"),
+        link=long.get(LONG_LINK, header[157:257]).rstrip(b"\0"),
         mode=_number(header[100:108]),
         size=_number(header[124:136]) if kind == FILE else 0,
         content=at + BLOCK,
