@@ -18,7 +18,7 @@ import SCons.Errors
 import SCons.Node.FS
 
 from pypack import hosts, keeping
-from pypack.errors import InputError, PypackError
+from pypack.errors import InputError, PypackError, StepError
 from pypack.pipeline import Context, Settings, Step, stamp_time
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ class KeptAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         del source
 
         def take(work: Path) -> None:
-            shutil.copy2(self._kept, work)  # its time stands for its content
+            try:
+                shutil.copy2(self._kept, work)  # its time stands for its content
+            except FileNotFoundError:
+                raise StepError(f"{self._kept} was removed while the build began", do="build again") from None
             _place(work, Path(target[0].get_abspath()))
 
         return _made(env, target[0], take)
