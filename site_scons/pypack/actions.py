@@ -18,7 +18,7 @@ import SCons.Errors
 import SCons.Node.FS
 
 from pypack import hosts, keeping
-from pypack.errors import InputError, PypackError, StepError
+from pypack.errors import InputError, PypackError
 from pypack.pipeline import Context, Settings, Step, stamp_time
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
             _renew_cached(env, node)
         cache = cache_folder(env) if self._kept else None
         if cache:
+            keeping.made(final)
             keeping.keep(final, self._kept, cache)
 
 
@@ -87,11 +88,9 @@ class KeptAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         del source
 
         def take(work: Path) -> None:
-            try:
-                shutil.copy2(self._kept, work)  # its time stands for its content
-            except FileNotFoundError:
-                raise StepError(f"{self._kept} was removed while the build began", do="build again") from None
-            _place(work, Path(target[0].get_abspath()))
+            final = Path(target[0].get_abspath())
+            keeping.take(self._kept, work, final)
+            _place(work, final)
 
         return _made(env, target[0], take)
 

@@ -247,7 +247,7 @@ def _node(env: Base, step: Step, *, place: File | None = None) -> File:
     node.attributes.pypack = meaning
     cache = actions.cache_folder(env) if step.kept else None
     recipe = keeping.recipe(step) if cache else ""
-    kept = keeping.found(step, recipe, cache, Path(env["PYPACK_BUILD_PATH"])) if cache and recipe else None
+    kept = keeping.found(Path(node.get_abspath()), recipe, cache) if cache and recipe else None
     if kept:
         env.Command(node, env.Value(recipe), actions.KeptAction(kept))
         env.NoCache(node)

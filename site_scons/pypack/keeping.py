@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pypack.errors import StepError
 from pypack.pipeline import signature
 
 if TYPE_CHECKING:
@@ -44,16 +45,28 @@ def _file(path: Path) -> str:
         return ""
 
 
-def found(step: Step, recipe: str, cache: Path, build: Path) -> Path | None:
-    """Return the kept product of ``step``, or None.
+def found(product: Path, recipe: str, cache: Path) -> Path | None:
+    """Return what is kept for ``product``, or None.
 
-    What was made from its inputs, which are below ``build`` then, stays that way: its node must not change from run to
-    run.
+    A product that is there already stays what it was, taken or made: its node must not change from run to run.
     """
-    if any((build / each.product).exists() for each in step.inputs if not isinstance(each, Path)):
-        return None
     kept = _place(cache, recipe)
-    return kept if kept.is_file() else None
+    return kept if kept.is_file() and (not product.exists() or _mark(product).exists()) else None
+
+
+def take(kept: Path, work: Path, product: Path) -> None:
+    """Copy what is kept to ``work``, and leave a mark that ``product`` was taken."""
+    try:
+        shutil.copy2(kept, work)  # its time stands for its content
+    except FileNotFoundError:
+        raise StepError(f"{kept} was removed while the build began", do="build again") from None
+    product.parent.mkdir(parents=True, exist_ok=True)
+    _mark(product).touch()
+
+
+def made(product: Path) -> None:
+    """Remove the mark of a product that was taken once: it has been made now."""
+    _mark(product).unlink(missing_ok=True)
 
 
 def keep(product: Path, recipe: str, cache: Path) -> None:
@@ -67,6 +80,10 @@ def keep(product: Path, recipe: str, cache: Path) -> None:
             part.replace(kept)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _mark(product: Path) -> Path:
+    return product.with_name(f"{product.name}.kept")
 
 
 def _place(cache: Path, recipe: str) -> Path:

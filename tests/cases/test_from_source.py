@@ -10,6 +10,7 @@ import pytest
 
 from pypack import targets
 from pypack.packages.building import source, steps
+from pypack.packages.building.builder import Builder
 from pypack.pipeline import Context, Settings
 from pypack.providers.base import Request
 from pypack.providers.host import HostProvider
@@ -113,7 +114,7 @@ def test_native_code_is_the_same_from_another_folder(place, built, tmp_path, mon
     row = {"name": "adder", "directory": {"path": "adder"}}
     found = source.of_package(row, other, None)
     folder = place.path / "prog"
-    step = steps.box(found, steps.Builder(target=target, runtime=runtime, folder=folder), target, runtime)
+    step = steps.box(found, Builder(target=target, runtime=runtime, folder=folder), target, runtime)
     products = place.path / "build"
     inputs = [products / each.product for each in step.inputs]
     wheels = products.glob("fetch/*/setuptools-*.whl")

@@ -6,8 +6,11 @@ import importlib
 import re
 from pathlib import Path
 
+import pytest
+
 import pypack
 from pypack import keeping
+from pypack.errors import StepError
 from pypack.pipeline import Step
 
 _LATER = re.compile(r'later\("([\w.]+):(\w+)"\)')
@@ -39,17 +42,22 @@ def test_a_recipe_is_made_of_pins_parameters_and_small_files(tmp_path):
     assert keeping.recipe(step(step(expand=lambda _: ()))) == ""
 
 
-def test_a_kept_product_is_found_unless_it_is_made_here(tmp_path):
-    wanted = step(step(product="inner"), kept=True)
-    recipe = keeping.recipe(wanted)
-    cache, build, product = tmp_path / "cache", tmp_path / "build", tmp_path / "product"
-    assert keeping.found(wanted, recipe, cache, build) is None
-    product.write_text("content")
-    keeping.keep(product, recipe, cache)
-    kept = keeping.found(wanted, recipe, cache, build)
+def test_a_kept_product_is_taken_unless_it_was_made_here(tmp_path):
+    recipe, cache, product = keeping.recipe(step()), tmp_path / "cache", tmp_path / "build/product"
+    work = tmp_path / "work"
+    assert keeping.found(product, recipe, cache) is None
+    work.write_text("content")
+    keeping.keep(work, recipe, cache)
+    kept = keeping.found(product, recipe, cache)
     assert kept is not None
-    assert kept.read_text() == "content"
-    build.mkdir()
-    (build / "inner").write_text("")
-    assert keeping.found(wanted, recipe, cache, build) is None
-    keeping.keep(product, recipe, tmp_path / "product")  # a cache that cannot be: no fault of the build
+    product.parent.mkdir()
+    for _ in range(2):  # once taken it stays so
+        keeping.take(kept, product, product)
+        assert product.read_text() == "content"
+        assert keeping.found(product, recipe, cache) == kept
+    keeping.made(product)
+    assert keeping.found(product, recipe, cache) is None
+    kept.unlink()
+    with pytest.raises(StepError, match="build again"):
+        keeping.take(kept, product, product)
+    keeping.keep(work, recipe, work)  # a cache that cannot be: no fault of the build
