@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import SCons.Action
-import SCons.CacheDir
 import SCons.Errors
 import SCons.Node.FS
 
@@ -112,9 +111,10 @@ def _made(env: Base, node: File, make: Callable[[Path], None]) -> object:
 
 def cache_folder(env: Base) -> Path | None:
     """Return the folder of the CacheDir, where there is one and it is to be used."""
-    folder = getattr(env.get_CacheDir(), "path", None)
-    usable = SCons.CacheDir.cache_enabled and not SCons.CacheDir.cache_readonly
-    return Path(folder) if folder and usable else None
+    folder: str | None = getattr(env.get_CacheDir(), "path", None)
+    if not folder or env.GetOption("cache_disable") or env.GetOption("cache_readonly"):
+        return None
+    return Path(str(env.Dir("#").get_abspath())) / folder
 
 
 def settings(env: Base) -> Settings:

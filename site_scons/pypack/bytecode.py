@@ -7,6 +7,7 @@ compared at import, and the same source gives the same bytes.
 from __future__ import annotations
 
 import contextlib
+import os
 import posixpath
 import shutil
 import subprocess
@@ -142,9 +143,12 @@ def _groups(sources: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, by
 
 def _compiled(python: Path, group: list[tuple[str, bytes]], optimize: int) -> list[Compiled]:
     worker = Path(__file__).with_name("boot") / "compiler.py"
-    command = [str(python), "-I", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
+    command = [str(python), "-s", "-S", "-B", "-X", "utf8", str(worker), str(optimize)]
+    # up to 3.10 the order of a set among the constants depends on the seed of hashes, which -I would not let us set
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")} | {"PYTHONHASHSEED": "0"}
+    asked = b"".join(map(_question, group)) + _END
     try:
-        done = subprocess.run(command, input=b"".join(map(_question, group)) + _END, capture_output=True, check=False)
+        done = subprocess.run(command, input=asked, env=env, capture_output=True, check=False)
     except OSError as error:
         raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
     answers, at = [], 0

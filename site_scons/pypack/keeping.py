@@ -12,11 +12,12 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.errors import StepError
-from pypack.pipeline import signature
+from pypack.pipeline import content_time, signature
 
 if TYPE_CHECKING:
     from pypack.pipeline import Step
@@ -28,9 +29,9 @@ _SMALL = 1 << 20  # bytes
 def recipe(step: Step) -> str:
     """Return a hash over all that a product is made from, or ``""`` if the disk has a say in it.
 
-    Small files (patches) count by their content.
+    Small files (patches) count by their content. What no cache may have (signatures) is not kept either.
     """
-    if step.expand is not None:
+    if step.expand is not None or not (step.cached or step.action == "fetch"):
         return ""
     inputs = [_file(each) if isinstance(each, Path) else recipe(each) for each in step.inputs]
     if not all(inputs):
@@ -57,9 +58,12 @@ def found(product: Path, recipe: str, cache: Path) -> Path | None:
 def take(kept: Path, work: Path, product: Path) -> None:
     """Copy what is kept to ``work``, and leave a mark that ``product`` was taken."""
     try:
-        shutil.copy2(kept, work)  # its time stands for its content
+        shutil.copy2(kept, work)
     except FileNotFoundError:
         raise StepError(f"{kept} was removed while the build began", do="build again") from None
+    if work.stat().st_mtime != content_time(work):
+        kept.unlink(missing_ok=True)
+        raise StepError(f"{kept} was damaged, and is removed", do="build again")
     product.parent.mkdir(parents=True, exist_ok=True)
     _mark(product).touch()
 
@@ -72,10 +76,12 @@ def made(product: Path) -> None:
 def keep(product: Path, recipe: str, cache: Path) -> None:
     """Keep a finished product; a cache that cannot be written is no fault of the build."""
     kept = _place(cache, recipe)
-    part = kept.with_name(f"{kept.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{kept.name}.", dir=kept.parent)
+        os.close(handle)
+        part = Path(name)
         try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(product, part)
             part.replace(kept)
         finally:

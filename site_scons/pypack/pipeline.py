@@ -1,7 +1,7 @@
 """Steps: what the build does, described without SCons.
 
-A :class:`Step` is a node of the graph: a function that reads files and writes one file. The bridge
-module turns steps into SCons nodes; nothing else needs to know SCons.
+A :class:`Step` is a node of the graph: a function that reads files and writes one file. The modules bridge and actions
+turn steps into SCons nodes; nothing else needs to know SCons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pypack.errors import StepError
-from pypack.images.tars import EPOCH
+from pypack.images.headers import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,12 +147,17 @@ def later(place: str) -> Callable[[Context], None]:
 
 
 def stamp_time(product: Path) -> None:
-    """Give a product a time that stands for its content, between 1980 and 2000.
+    """Give a product a time that stands for its content.
 
     SCons compares times in whole seconds before it compares contents, and keeps them in its cache: two products that
     were made, or fetched from the cache, with one time in one place would be taken for the same.
     """
+    seconds = content_time(product)
+    os.utime(product, (seconds, seconds))
+
+
+def content_time(product: Path) -> int:
+    """Return the time that stands for the content of a file, between 1980 and 2000."""
     with product.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").digest()
-    seconds = EPOCH + int.from_bytes(digest[:8], "big") % _TWENTY_YEARS
-    os.utime(product, (seconds, seconds))
+    return EPOCH + int.from_bytes(digest[:8], "big") % _TWENTY_YEARS

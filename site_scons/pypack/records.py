@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -22,6 +24,11 @@ def read(path: Path) -> dict[str, Any]:
 def write(path: Path, entries: Mapping[str, Any]) -> None:
     """Replace the record in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # threads may write one at the same time
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(json.dumps(entries, indent=1, sort_keys=True) + "\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pypack import folders
 from pypack.errors import StepError
-from pypack.images.tars import EPOCH
+from pypack.images.headers import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

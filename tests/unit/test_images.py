@@ -9,8 +9,8 @@ import tarfile
 import pytest
 
 from pypack.errors import ArchiveError
+from pypack.images import headers
 from pypack.images import image as images
-from pypack.images import tars
 from pypack.images.image import ImageBuilder
 
 
@@ -42,8 +42,8 @@ def test_members_are_normalised(tmp_path):
     with tarfile.open(image) as tar:
         infos = tar.getmembers()
     assert [(i.name, i.mode, i.mtime, i.uid, i.uname) for i in infos] == [
-        ("d/f", 0o755, tars.EPOCH, 0, ""),
-        ("empty", 0o755, tars.EPOCH, 0, ""),
+        ("d/f", 0o755, headers.EPOCH, 0, ""),
+        ("empty", 0o755, headers.EPOCH, 0, ""),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 import pypack
 from pypack import keeping
 from pypack.errors import StepError
-from pypack.pipeline import Step
+from pypack.pipeline import Step, stamp_time
 
 _LATER = re.compile(r'later\("([\w.]+):(\w+)"\)')
 
@@ -40,6 +40,7 @@ def test_a_recipe_is_made_of_pins_parameters_and_small_files(tmp_path):
     assert keeping.recipe(step(archive)) == ""
     assert keeping.recipe(step(tmp_path / "missing")) == ""
     assert keeping.recipe(step(step(expand=lambda _: ()))) == ""
+    assert keeping.recipe(step(step(cached=False))) == ""  # a signature
 
 
 def test_a_kept_product_is_taken_unless_it_was_made_here(tmp_path):
@@ -47,6 +48,7 @@ def test_a_kept_product_is_taken_unless_it_was_made_here(tmp_path):
     work = tmp_path / "work"
     assert keeping.found(product, recipe, cache) is None
     work.write_text("content")
+    stamp_time(work)
     keeping.keep(work, recipe, cache)
     kept = keeping.found(product, recipe, cache)
     assert kept is not None
@@ -57,7 +59,11 @@ def test_a_kept_product_is_taken_unless_it_was_made_here(tmp_path):
         assert keeping.found(product, recipe, cache) == kept
     keeping.made(product)
     assert keeping.found(product, recipe, cache) is None
-    kept.unlink()
+    for _ in range(2):  # damaged, then removed for that
+        kept.write_text("damaged")
+        with pytest.raises(StepError, match="was damaged"):
+            keeping.take(kept, product, product)
+        assert not kept.exists()
     with pytest.raises(StepError, match="build again"):
         keeping.take(kept, product, product)
     keeping.keep(work, recipe, work)  # a cache that cannot be: no fault of the build

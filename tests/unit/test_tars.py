@@ -55,7 +55,7 @@ def test_members_are_those_that_python_finds():
 def test_headers_are_those_that_python_writes(name):
     raw = name.encode("utf-8", "surrogateescape")
     for kind, size in (("file", 0), ("file", 5), ("file", 10 << 30), ("link", 0), ("folder", 0)):
-        made = info(name, mtime=tars.EPOCH, size=size, mode=0o755)
+        made = info(name, mtime=headers.EPOCH, size=size, mode=0o755)
         if kind == "link":
             made.type, made.linkname = tarfile.SYMTYPE, name
             ours = headers.of(raw, tars.LINK, mode=0o755, link=raw)
@@ -75,5 +75,36 @@ def test_sizes_beyond_octal_digits_are_read():
 def test_what_is_cut_or_no_header_is_an_error():
     data = written(info("long/" * 30 + "name", size=5))
     for broken in (data[:300], data[:512], data[:700], data[:1100], b"\1" * 1024, data[:148] + b"9" + data[149:]):
-        with pytest.raises(ValueError, match=r"header|long name|invalid literal"):
+        with pytest.raises(ValueError, match=r"header|long name|number"):
             found(broken)
+
+
+def field(data: bytes, at: int, text: bytes) -> bytes:
+    """Replace bytes of a header, and its checksum."""
+    changed = bytearray(data[: tars.BLOCK])
+    changed[at : at + len(text)] = text
+    changed[148:156] = b" " * 8
+    changed[148:156] = b"%06o\0 " % sum(changed)
+    return bytes(changed) + data[tars.BLOCK :]
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [(124, b"-0000001000\0"), (124, b"+0000000005\0"), (124, b"0_000000005\0"), (124, b"0o000000005\0"), (257, b"pax")],
+)
+def test_numbers_that_only_python_takes_and_other_formats_are_refused(at, text):
+    """A negative size would lead back, for ever."""
+    with pytest.raises(ValueError, match=r"header|number"):
+        found(field(written(info("a", size=5)), at, text))
+
+
+def test_a_link_has_no_content():
+    with pytest.raises(ValueError, match="content"):
+        found(field(written(info("a", type=tarfile.SYMTYPE, linkname="b")), 124, b"00000000005\0"))
+
+
+def test_names_end_at_the_first_nul():
+    data = field(written(info("a")), 0, b"..\0x")
+    assert found(data)[0].name == b".."
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert tar.getnames() == [".."]

@@ -1,4 +1,4 @@
-# Runs inside an interpreter of the target's minor version, started with -I -S -B. Reads sources from stdin and
+# Runs inside an interpreter of the target's minor version, started with -s -S -B. Reads sources from stdin and
 # writes bytecode to stdout, so it needs no file but its own. Imports built-in modules only.
 #
 # request:  length of name (4, little-endian), name (UTF-8), length of source (4), source; ends with 0xFFFFFFFF
@@ -29,7 +29,7 @@ def told(error):
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def serve(read, write, optimize):
+def serve(read, write, flush, optimize):
     while True:
         length = int.from_bytes(read(4), "little")
         if length == END:
@@ -41,10 +41,14 @@ def serve(read, write, optimize):
         except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             status, answer = 1, told(error)
         write(bytes([status]) + len(answer).to_bytes(4, "little") + answer)
+        flush()  # if the next one is the end of the interpreter, it is known which it was
 
 
 if __name__ == "__main__":
     import _warnings
 
     _warnings.filters.insert(0, ("ignore", None, Warning, None, 0))  # a SyntaxWarning of a package is not ours to tell
-    serve(sys.stdin.buffer.read, sys.stdout.buffer.write, int(sys.argv[1]))
+    if sys.path[0] and __file__.startswith(sys.path[0]):  # -I would leave it out, and PYTHONHASHSEED as well
+        del sys.path[0]
+    out = sys.stdout.buffer
+    serve(sys.stdin.buffer.read, out.write, out.flush, int(sys.argv[1]))

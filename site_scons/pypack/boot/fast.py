@@ -14,7 +14,6 @@ def hold_collector(most=100000):
     import gc
     import sys
 
-    system = sys.modules.get("posix") or sys.modules["nt"]
     usual = gc.get_threshold()
 
     def importing():
@@ -39,40 +38,12 @@ def hold_collector(most=100000):
             else:
                 end()
 
-    def files():
-        for folder in ("/proc/self/fd", "/dev/fd"):
-            try:
-                numbers = system.listdir(folder)
-            except OSError:
-                continue
-            found = {}
-            for number in numbers:
-                try:
-                    facts = system.fstat(int(number))
-                except OSError:  # the folder itself, while it was listed
-                    continue
-                found[number] = (facts.st_dev, facts.st_ino)
-            return found
-        return None
-
     def finish():
+        # Not even the first of the collections at the end can be spared: it also puts the parts of open files into the
+        # order in which they have to go, and after it finalizers find neither modules nor open().
         end()
-        now = files()
-        if now and at_first and gc.isenabled() and all(at_first.get(each) == now[each] for each in now):
-            # Python now looks for garbage, takes its modules apart, and looks again. The first time everything is still
-            # there: it is kept out of that look, and what is garbage goes the second time. With an open file that would
-            # not do: its parts would go in the wrong order, and with them what was written to it last.
-            gc.freeze()
-            gc.callbacks.append(between)
-        else:
-            gc.unfreeze()
+        gc.unfreeze()
 
-    def between(phase, facts):
-        if phase == "stop":
-            gc.callbacks.remove(between)
-            gc.unfreeze()
-
-    at_first = files()
     gc.set_threshold(most, *usual[1:])
     gc.callbacks.append(look)
     atexit.register(finish)

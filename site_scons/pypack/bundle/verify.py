@@ -1,7 +1,8 @@
 """Open a bundle again and check all of it.
 
-This module shares nothing with the writer on purpose: it is written from ``docs/bundle-format.md``, so that
-a mistake of the one is not repeated by the other. It also serves ``pypack inspect``.
+This module shares nothing with what writes on purpose: it is written from ``docs/bundle-format.md``, so that
+a mistake of the one is not repeated by the other. (Headers of tars are read by :mod:`pypack.images.tars`, which reads
+images, too.) It also serves ``pypack inspect``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _ZIP_ERRORS = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
     zlib.error, struct.error,
 )  # fmt: skip
+_TIME = 315532800
 _AT_ONCE = 4
 """Frames that are unpacked at a time, 8 MiB each."""
 _LARGEST_FRAME = 8 << 20
@@ -150,7 +152,7 @@ def faults(path: Path, *, sound: set[str] | None = None) -> list[str]:
     found: list[str] = []
     with path.open("rb") as stream:
         for bundle, place in zip(bundles, extents(stream), strict=True):
-            told = _bundle_faults(bundle, _part(stream, place), place, set() if sound is None else sound)
+            told = _bundle_faults(bundle, _part(stream, place), place, sound)
             found += [f"{bundle.arch}: {fault}" for fault in told] if len(bundles) > 1 else told
     if bundles[0].container == "macho":
         from pypack.macho import check
@@ -159,7 +161,7 @@ def faults(path: Path, *, sound: set[str] | None = None) -> list[str]:
     return found
 
 
-def _bundle_faults(bundle: Bundle, part: IO[bytes], place: Extent, sound: set[str]) -> list[str]:
+def _bundle_faults(bundle: Bundle, part: IO[bytes], place: Extent, sound: set[str] | None) -> list[str]:
     size = place.end - place.start
     found = [] if bundle.size == size else [f"its trailer says {bundle.size} bytes, there are {size}"]
     for layer in bundle.layers:
@@ -167,10 +169,11 @@ def _bundle_faults(bundle: Bundle, part: IO[bytes], place: Extent, sound: set[st
             told = ["it goes beyond the end of the bundle"]
         elif layer.kind == "app":
             told = _app_faults(part, layer)
-        elif (mark := _mark(part, layer)) in sound:
-            told = []
-        else:
+        elif sound is None:
             told = _layer_faults(part, layer)
+        else:
+            mark = _mark(part, layer)
+            told = [] if mark in sound else _layer_faults(part, layer)
             sound.update([] if told else [mark])
         found += [f"{layer.kind} layer: {fault}" for fault in told]
     return found + _zip_faults(part)
@@ -298,7 +301,7 @@ class _TarCheck:
         if name.startswith(b"/") or b".." in name.split(b"/"):
             self.found.append(f"{told} leaves the tree")
         owned = member.user or member.group
-        if member.kind not in {tars.FILE, tars.LINK, tars.FOLDER} or member.time != tars.EPOCH or owned:
+        if member.kind not in {tars.FILE, tars.LINK, tars.FOLDER} or member.time != _TIME or owned:
             self.found.append(f"{told} is not normalised")
         self._kinds[name] = member.kind
 

@@ -9,7 +9,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, cast
 
 from pypack.bundle.window import Window
-from pypack.images.tars import EPOCH
+from pypack.images.headers import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

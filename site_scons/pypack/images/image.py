@@ -170,7 +170,7 @@ class ImageBuilder:
         self._spool.seek(stored.offset)
         while left:
             left -= out.write(self._spool.read(min(left, _CHUNK)))
-        out.write(bytes(tars.padded(size) - size))
+        out.write(bytes(headers.padded(size) - size))
 
     def _put(self, member: Member, offset: int) -> None:
         path = paths.checked(member.path, archive=self._name)
@@ -334,10 +334,10 @@ def _bytes(path: str) -> bytes:
 def _headers(member: Member) -> bytes:
     name = _bytes(member.path)
     if member.kind == "link":
-        return headers.of(name, tars.LINK, mode=0o777, link=_bytes(member.link))
+        return headers.of(name, headers.LINK, mode=0o777, link=_bytes(member.link))
     if member.kind == "dir":
-        return headers.of(name + b"/", tars.FOLDER, mode=0o755)
-    return headers.of(name, tars.FILE, mode=0o755 if member.executable else 0o644, size=member.size)
+        return headers.of(name + b"/", headers.FOLDER, mode=0o755)
+    return headers.of(name, headers.FILE, mode=0o755 if member.executable else 0o644, size=member.size)
 
 
 def _member(found: tars.Member) -> Member:

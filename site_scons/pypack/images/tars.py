@@ -1,7 +1,7 @@
 """Read the headers of the tars that images are, in the GNU format.
 
 Python's own :mod:`tarfile` takes a tenth of a millisecond for each, and a build looks at each member of each package
-several times. What writes them is :mod:`pypack.images.headers`, which shares nothing but names with this.
+several times. What writes them is :mod:`pypack.images.headers`, which shares nothing with this.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EPOCH = 315532800
-"""1980-01-01 00:00:00 UTC, the oldest time that zip knows: that of all members."""
-
 BLOCK = 512
 FILE, LINK, FOLDER = b"0", b"2", b"5"
 _EMPTY = bytes(BLOCK)
-LONG_NAME, LONG_LINK = b"L", b"K"
-_LONG = (LONG_NAME, LONG_LINK)
+_MAGIC = b"ustar  \0"
+_LONG_NAME, _LONG_LINK = b"L", b"K"
+_LONG = (_LONG_NAME, _LONG_LINK)
 _LONGEST = 1 << 16  # bytes of a name, more than any system has
 
 
@@ -62,14 +60,17 @@ def member(read: Callable[[int, int], bytes], at: int) -> Member | None:
         long[kind] = text
         at += BLOCK + padded(size)
         header = read(at, BLOCK)
-    if not _is_sound(header):
+    if not _is_sound(header) or header[257:265] != _MAGIC:
         raise ValueError("no header")
+    size = _number(header[124:136])
+    if size and kind != FILE:
+        raise ValueError("a content of what has none")
     return Member(
-        name=long.get(LONG_NAME, header[:100]).rstrip(b"\0"),
+        name=_text(long.get(_LONG_NAME, header[:100])),
         kind=kind,
-        link=long.get(LONG_LINK, header[157:257]).rstrip(b"\0"),
+        link=_text(long.get(_LONG_LINK, header[157:257])),
         mode=_number(header[100:108]),
-        size=_number(header[124:136]) if kind == FILE else 0,
+        size=size,
         content=at + BLOCK,
         time=_number(header[136:148]),
         user=_number(header[108:116]),
@@ -86,4 +87,12 @@ def _number(field: bytes) -> int:
     """Read a number: octal digits, or, from 8 GiB on, bytes behind a mark."""
     if field[:1] == b"\x80":
         return int.from_bytes(field[1:], "big")
-    return int(field.strip(b" \0") or b"0", 8)
+    digits = field.strip(b" \0") or b"0"
+    if digits.strip(b"01234567"):  # int() would take signs and underscores
+        raise ValueError("no number")
+    return int(digits, 8)
+
+
+def _text(field: bytes) -> bytes:
+    """Return what stands before the first NUL, as everyone reads it who unpacks a tar."""
+    return field.partition(b"\0")[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pypack import folders, zig
-from pypack.images.tars import EPOCH
+from pypack.images.headers import EPOCH
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.images import archive, image
-from pypack.images.tars import EPOCH
+from pypack.images.headers import EPOCH
 from pypack.sources import patches, tools
 from pypack.sources.compiler import Compiler, link_flags
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pypack import folders
 from pypack.errors import StepError
 from pypack.images import image
+from pypack.images.headers import EPOCH
 from pypack.images.image import ImageBuilder
-from pypack.images.tars import EPOCH
 from pypack.packages import wheels
 from pypack.packages.building import backend as backends
 from pypack.packages.building import cross, toolchain
