@@ -187,6 +187,23 @@ def test_garbage_in_cycles_goes_at_the_end(layers, ending):
     assert run(layers, COLLECTOR + CYCLE + ending, part="fast") == "Cycle True\n"
 
 
+@pytest.mark.parametrize(
+    ("made", "seen"),
+    [
+        ("", "0 "),
+        ("out = open(sys.argv[2] + '.log', 'w')", "1 "),
+        ("out = open(sys.argv[2] + '.log', 'w')\nout.close()\ndel out", "0 "),
+        ("out = open(1, 'w', closefd=False)", "1 "),
+        ("class Some:\n    def __del__(self): pass\nsome = Some()", "1 "),
+        ("waiting = (each for each in [1])\nnext(waiting)", "1 "),
+    ],
+)
+def test_the_first_look_for_garbage_at_the_end_is_spared_where_nothing_has_a_finalizer(layers, made, seen):
+    text = "import os\ngc.callbacks[:1] = [lambda phase, facts, write=os.write, count=gc.get_objects:"
+    text += " phase == 'start' and write(1, b'%d ' % (len(count()) > 900))]\n"
+    assert run(layers, f"{COLLECTOR}{made}\n{text}", part="fast") == seen
+
+
 def test_files_that_were_open_from_the_start_and_files_of_finalizers_are_written(layers):
     """All of it is lost where the first collection at the end is left out."""
     again = "out = open(1, 'w', closefd=False)\nclass Keep:\n    kept = out\nout.write('fd 1 ')\ndel gc.callbacks[0]\n"

@@ -38,11 +38,35 @@ def hold_collector(most=100000):
             else:
                 end()
 
+    def finalized():
+        # Are there objects that do something when they go, besides the standard streams? Files, generators, classes with
+        # __del__: their types have that name, also where it is C that does it.
+        import _collections
+
+        numbers = {}
+        _collections._count_elements(numbers, map(type, gc.get_objects()))
+        streams = {}
+        for text in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+            buffer = getattr(text, "buffer", None)
+            for each in (text, buffer, getattr(buffer, "raw", None)):
+                streams[id(each)] = type(each)
+        streams = list(streams.values())
+        return any(hasattr(kind, "__del__") and numbers[kind] > streams.count(kind) for kind in numbers)
+
     def finish():
-        # Not even the first of the collections at the end can be spared: it also puts the parts of open files into the
+        # Python now looks for garbage, takes its modules apart, and looks again. The first time everything is still there.
+        # Where nothing has a finalizer, that look is spared. Else it is needed: it puts the parts of open files into the
         # order in which they have to go, and after it finalizers find neither modules nor open().
         end()
         gc.unfreeze()
+        if gc.isenabled() and not finalized():
+            gc.freeze()
+            gc.callbacks.append(between)
+
+    def between(phase, facts):
+        if phase == "stop":
+            gc.callbacks.remove(between)
+            gc.unfreeze()
 
     gc.set_threshold(most, *usual[1:])
     gc.callbacks.append(look)
