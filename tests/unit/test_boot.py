@@ -129,7 +129,7 @@ print(len(sys.path_importer_cache), seen.count("os.listdir"), seen.count("open")
 COLLECTOR = """
 import gc, sys
 usual = gc.get_threshold()
-end = hold_collector(5000)
+end = hold_collector(has_finalizers, 5000)
 assert gc.get_threshold()[0] == 5000
 runs = []
 gc.callbacks.insert(0, lambda phase, facts: phase == "start" and runs.append(facts["generation"]))

@@ -78,7 +78,7 @@ def start():
         beside(sys.executable.rpartition(separator)[0], system)
     end = None
     if facts.get("startup") == "fast":
-        end = apart(hold_collector)()
+        end = apart(hold_collector)(apart(has_finalizers))
         import_lazily()
     if facts["kind"] == "script":
         path = app + separator + facts["entry"].replace("/", separator)

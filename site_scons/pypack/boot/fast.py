@@ -1,15 +1,36 @@
 # startup = "fast". When a bundle is built this stands in front of boot.py, in the same file.
 
 
-def hold_collector(most=100000):
+def has_finalizers():
+    """Say whether there are objects that do something when they go, besides the standard streams.
+
+    Files, generators, classes with __del__: their types have that name, also where it is C that does it.
+    """
+    # boot.py runs these functions with other globals, so all that they use is their own
+    import _collections
+    import gc
+    import sys
+
+    numbers = {}
+    _collections._count_elements(numbers, map(type, gc.get_objects()))
+    streams = {}
+    for text in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
+        buffer = getattr(text, "buffer", None)
+        for each in (text, buffer, getattr(buffer, "raw", None)):
+            streams[id(each)] = type(each)
+    streams = list(streams.values())
+    return any(hasattr(kind, "__del__") and numbers[kind] > streams.count(kind) for kind in numbers)
+
+
+def hold_collector(finalizers, most=100000):
     """Let the garbage collector rest while the program is imported; return what ends that.
 
     It rests until ``most`` container objects more have come into being than have gone. It then looks whether an import is
     under way: if so it goes on resting, for as many again; if not, or when the function that is returned is called, it
     works as always. What is there at such a moment is left out of collections until the program ends (gc.freeze): it
-    is what was imported. At the end it counts again, so that files in it are closed as ever.
+    is what was imported. At the end it counts again, so that files in it are closed as ever. ``finalizers`` says whether
+    objects with finalizers are there then.
     """
-    # boot.py runs this with other globals, so all that it uses is its own
     import atexit
     import gc
     import sys
@@ -38,28 +59,13 @@ def hold_collector(most=100000):
             else:
                 end()
 
-    def finalized():
-        # Are there objects that do something when they go, besides the standard streams? Files, generators, classes with
-        # __del__: their types have that name, also where it is C that does it.
-        import _collections
-
-        numbers = {}
-        _collections._count_elements(numbers, map(type, gc.get_objects()))
-        streams = {}
-        for text in (sys.__stdin__, sys.__stdout__, sys.__stderr__):
-            buffer = getattr(text, "buffer", None)
-            for each in (text, buffer, getattr(buffer, "raw", None)):
-                streams[id(each)] = type(each)
-        streams = list(streams.values())
-        return any(hasattr(kind, "__del__") and numbers[kind] > streams.count(kind) for kind in numbers)
-
     def finish():
         # Python now looks for garbage, takes its modules apart, and looks again. The first time everything is still there.
         # Where nothing has a finalizer, that look is spared. Else it is needed: it puts the parts of open files into the
         # order in which they have to go, and after it finalizers find neither modules nor open().
         end()
         gc.unfreeze()
-        if gc.isenabled() and not finalized():
+        if gc.isenabled() and not finalizers():
             gc.freeze()
             gc.callbacks.append(between)
 
