@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import shutil
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from pypack.errors import InputError, PypackError
 from pypack.pipeline import Context, Settings, Step, stamp_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from SCons.Environment import Base
     from SCons.Node.FS import File
@@ -52,7 +53,14 @@ class StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         return f"{self._step.action} {self._step.version}".encode()
 
     def _execute(self, target: Sequence[File], source: Sequence[File], env: Base) -> object:
-        return _made(env, target[0], lambda work: self._make(work, target[0], source, env))
+        node = target[0]
+        if not self._step.slow:
+            return _made(env, node, lambda work: self._make(work, node, source, env))
+        with _alone(env, node) as is_there:
+            failed = None if is_there else _made(env, node, lambda work: self._make(work, node, source, env))
+            if not is_there and failed is None:
+                node.push_to_cache()  # SCons would do it later, when others have begun
+            return failed
 
     def _make(self, work: Path, node: File, source: Sequence[File], env: Base) -> None:
         step, final = self._step, Path(node.get_abspath())
@@ -92,6 +100,29 @@ class KeptAction(SCons.Action.FunctionAction):  # type: ignore[misc]
             _place(work, final)
 
         return _made(env, target[0], take)
+
+
+@contextmanager
+def _alone(env: Base, node: File) -> Iterator[bool]:
+    """Wait until no other build makes ``node``, and say whether one has put it into the CacheDir meanwhile."""
+    from filelock import FileLock, Timeout
+
+    folder, place = env.get_CacheDir().cachepath(node)
+    if place is None:
+        yield False
+        return
+    with ExitStack() as held:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{place}.lock")
+            try:
+                held.enter_context(lock.acquire(timeout=0))
+            except Timeout:
+                say(f"  waiting for another build that makes {node.name}")
+                held.enter_context(lock.acquire())
+        except (OSError, NotImplementedError):  # a cache that cannot be written, or a file system without locks
+            pass
+        yield bool(node.retrieve_from_cache())
 
 
 def _made(env: Base, node: File, make: Callable[[Path], None]) -> object:

@@ -116,7 +116,8 @@ class Step:
     signatures: raise ``version`` when ``run`` makes other bytes from the same input. ``params`` holds all that
     changes the result, as JSON values. ``expand`` reads the first input, once it has been built, and returns
     further steps whose products are needed (the wheels of a lock). ``cached`` is False for what
-    another cache keeps already (downloads). ``kept``: see :mod:`pypack.keeping`.
+    another cache keeps already (downloads). ``kept``: see :mod:`pypack.keeping`. ``slow``: minutes of work, which
+    builds that share a cache do once: the others wait.
     """
 
     product: str
@@ -128,6 +129,7 @@ class Step:
     expand: Callable[[Path], tuple[Step, ...]] | None = None
     cached: bool = True
     kept: bool = False
+    slow: bool = False
 
 
 def signature(step: Step) -> str:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,47 @@ def test_a_bundle_does_not_depend_on_which_other_targets_are_asked_for(checkout)
     shutil.rmtree(checkout.path / "dist")
     checkout.scons(*words, f"target={GNU},{MUSL}")
     assert checkout.bundle("hello", MUSL).read_bytes() == alone
+
+
+SLOW = """\
+import time
+import pypack
+from pypack.pipeline import Step
+
+def run(context):
+    with open("../log", "a") as log:
+        log.write("begun\\n")
+    time.sleep(3)
+    context.product.write_text("made")
+
+env = Environment(tools=[pypack.generate])
+env.CacheDir("../cache")
+Default(env.PyStep(Step(product="slow", action="test", version=1, run=run, slow=True)))
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_builds_that_share_a_cache_do_slow_work_once(tmp_path, killed):
+    """The other waits; when the first one is killed, it goes on by itself."""
+    builds, log = [], tmp_path / "log"
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "SConstruct").write_text(SLOW)
+        words = [sys.executable, "-m", "SCons", "-Q"]
+        env = {**os.environ, "PYTHONPATH": str(HERE / "site_scons")}
+        builds.append(subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.PIPE, text=True))
+        while not log.exists():
+            assert builds[0].poll() is None
+            time.sleep(0.05)
+    if killed:
+        time.sleep(1)
+        builds[0].kill()
+    told = [build.communicate(timeout=120)[0] for build in builds]
+    assert "waiting for another build that makes slow" in told[1]
+    assert (tmp_path / "two/build/slow").read_text() == "made"
+    assert log.read_text() == "begun\n" * (2 if killed else 1)
+    assert [build.returncode for build in builds] == [-9 if killed else 0, 0]
 
 
 @pytest.mark.parametrize("target", [GNU, MUSL])

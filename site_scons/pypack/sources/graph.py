@@ -46,6 +46,7 @@ class Graph:
                     *(patch.file for patch in source.patches_for(usual.kind)),
                 ),
                 params={**self._common(source, usual), "recipe": self._recipe(source, usual)},
+                slow=True,
             )
         return done
 
@@ -69,6 +70,7 @@ class Graph:
                 *(patch.file for patch in source.patches_for(self.variant.kind)),
             ),
             params={**self._common(source, self.variant), "recipe": recipe, **more},
+            slow=True,
         )
 
     def images(self) -> tuple[Step, Step]:
