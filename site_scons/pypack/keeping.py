@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FOLDER = "kept"
 _SMALL = 1 << 20  # bytes
+_COARSE = 2  # seconds, to which some file systems round times
 
 
 def recipe(step: Step) -> str:
@@ -49,10 +50,20 @@ def _file(path: Path) -> str:
 def found(product: Path, recipe: str, cache: Path) -> Path | None:
     """Return what is kept for ``product``, or None.
 
-    A product that is there already stays what it was, taken or made: its node must not change from run to run.
+    A product that is there already stays what it was, taken or made: its node must not change from run to run. What is
+    kept and damaged, or has lost the time that stands for its content, is removed: the product is made again.
     """
     kept = _place(cache, recipe)
-    return kept if kept.is_file() and (not product.exists() or _mark(product).exists()) else None
+    try:
+        taken = _mark(product).read_text(encoding="utf-8") if _mark(product).exists() else ""
+        if not kept.is_file() or (product.exists() and not taken):
+            return None
+        if taken == recipe or abs(kept.stat().st_mtime - content_time(kept)) <= _COARSE:
+            return kept
+        kept.unlink()
+    except OSError:  # removed meanwhile, or not ours to read
+        pass
+    return None
 
 
 def take(kept: Path, work: Path, product: Path) -> None:
@@ -61,11 +72,8 @@ def take(kept: Path, work: Path, product: Path) -> None:
         shutil.copy2(kept, work)
     except FileNotFoundError:
         raise StepError(f"{kept} was removed while the build began", do="build again") from None
-    if work.stat().st_mtime != content_time(work):
-        kept.unlink(missing_ok=True)
-        raise StepError(f"{kept} was damaged, and is removed", do="build again")
     product.parent.mkdir(parents=True, exist_ok=True)
-    _mark(product).touch()
+    _mark(product).write_text(kept.name, encoding="utf-8")  # the recipe
 
 
 def made(product: Path) -> None:
