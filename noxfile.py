@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ nox.options.error_on_external_run = True
 HERE = Path(__file__).parent
 EXAMPLES = ("hello", "greet", "fetch", "calc")
 RUN = {"hello": ["Ada"], "greet": ["--name", "Ada"], "fetch": ["--help"], "calc": []}
+OLDEST, NEWEST = 11, 15  # minor versions of CPython 3 that pypack is to run on: requires-python, and what uv knows
 BUILD = {"make": "make", "perl": "perl", "tclsh": "tcl"}  # what CPython from source takes: command, Debian's package
 SYSTEM = {  # what the tests take besides: command or file, Debian's package
     **BUILD, "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace", "file": "file",
@@ -50,6 +52,30 @@ def tests(session: nox.Session) -> None:
     side_by_side = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
     chosen = session.posargs or [*side_by_side, *(f"tests/{room}" for room in rooms)]
     session.run(python, "-m", "pytest", "-q", "--durations=15", *chosen)
+
+
+@nox.session(python=False)
+def lowest(session: nox.Session) -> None:
+    """Run the unit tests and build hello with every dependency at its lower bound, on the oldest CPython."""
+    python = _interpreter(session, OLDEST)
+    if not python:
+        session.error(f"there is no CPython 3.{OLDEST}: not on PATH, not of pyenv, and uv can fetch none")
+    _check(session, "lowest", python, "--resolution", "lowest-direct")
+
+
+@nox.session(python=False)
+def hosts(session: nox.Session) -> None:
+    """Run the unit tests and build hello on each CPython that can be had: of PATH, pyenv's, or uv's."""
+    minors = [int(word.removeprefix("3.")) for word in session.posargs] or range(OLDEST, NEWEST + 1)
+    found = {minor: _interpreter(session, minor) for minor in minors}
+    for minor, python in found.items():
+        if python:
+            _check(session, f"hosts/3.{minor}", python)
+    tried = " ".join(f"3.{minor}" for minor, python in found.items() if python)
+    session.log(f"CPython that was tried: {tried or 'none'}")
+    if missing := " ".join(f"3.{minor}" for minor, python in found.items() if not python):
+        told = f"NOT TRIED, since there is none here and uv can fetch none: CPython {missing}"
+        session.warn(told) if tried and not session.posargs else session.error(told)
 
 
 @nox.session(python=False)
@@ -103,11 +129,12 @@ def reproduce(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def lint(session: nox.Session) -> None:
-    """Check style (ruff), types (mypy) and the C sources (every warning is an error)."""
+    """Check style (ruff), types (mypy), generated files of docs/ and the C sources (every warning is an error)."""
     python = _venv(session, "test", "lint")
     session.run(python, "-m", "ruff", "check", ".")
     session.run(python, "-m", "ruff", "format", "--check", ".")
     session.run(python, "-m", "mypy")
+    session.run(python, "-m", "pypack.project.settings_docs", "--check", "docs")
     session.run(python, "tests/lint_c.py")
 
 
@@ -115,7 +142,13 @@ def lint(session: nox.Session) -> None:
 def update_pins(session: nox.Session) -> None:
     """Refresh the pins of python-build-standalone from the newest pbs-installer."""
     python = _venv(session, "update")
-    session.run(python, "-m", "pypack.pins_update")
+    session.run(python, "-m", "pypack.download.pins_update")
+
+
+@nox.session(python=False, tags=["update"])
+def update_docs(session: nox.Session) -> None:
+    """Renew what is made from the settings: the table in docs/settings.md, the schema for editors."""
+    session.run(_venv(session), "-m", "pypack.project.settings_docs", "docs")
 
 
 def _venv(session: nox.Session, *groups: str) -> str:
@@ -132,6 +165,33 @@ def _venv(session: nox.Session, *groups: str) -> str:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of very many starts would compile pypack anew
     os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     return str(python)
+
+
+def _check(session: nox.Session, name: str, python: str, *install: str) -> None:
+    """Run the unit tests and a build in a new environment of ``python``; ``install`` are words for uv."""
+    folder = HERE / ".nox" / name
+    uv = str(Path(_venv(session)).with_name("uv"))
+    session.run(uv, "venv", "-q", "--clear", "--python", python, str(folder), external=True)
+    own = str(folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    group = ("--group", "test")
+    session.run(uv, "pip", "install", "-q", "--python", own, *install, "-e", ".", *group, external=True)
+    env = {"PATH": f"{Path(own).parent}{os.pathsep}{os.environ['PATH']}"}
+    session.run(own, "-m", "pytest", "-q", "-n", "logical", "--maxprocesses", "4", "tests/unit", env=env, external=True)
+    session.run(own, "tests/fresh_build.py", env=env, external=True)
+
+
+def _interpreter(session: nox.Session, minor: int) -> str:
+    """Return a CPython 3.``minor``: of PATH, pyenv's newest, or uv's, which it fetches; "" where none can be had."""
+    uv = str(Path(_venv(session)).with_name("uv"))
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    places = [shutil.which(f"python3.{minor}"), *map(str, pyenv.glob(f"3.{minor}.*/bin/python3"))]
+    for python in filter(None, places):
+        wanted = f"import sys; sys.exit((sys.implementation.name, *sys.version_info[:2]) != ('cpython', 3, {minor}))"
+        if subprocess.run([python, "-c", wanted], capture_output=True, check=False).returncode == 0:
+            return python
+    subprocess.run([uv, "python", "install", "-q", f"3.{minor}"], check=False)
+    words = [uv, "python", "find", "--managed-python", "--no-python-downloads", f"cpython@3.{minor}"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _system_packages(session: nox.Session, needs: dict[str, str]) -> None:

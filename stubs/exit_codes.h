@@ -17,7 +17,8 @@ enum exit_code {
     EXIT_BAD_WORD = 109,   /* PYPACK_SELF holds no known word, or the word needs what is not there */
     EXIT_IN_USE = 110,     /* PYPACK_SELF=clean: the program is running, or cannot be removed */
     EXIT_DAMAGED = 111,    /* a file that was unpacked is missing, or is another one now */
-    EXIT_PLACE = 119       /* never seen outside: this folder cannot be used, try the next */
+    EXIT_CHILD = 112,      /* the program was started as an interpreter for one of its own children */
+    TRY_NEXT_CACHE = 119   /* never seen outside: this folder cannot be used, try the next */
 };
 
 #endif

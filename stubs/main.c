@@ -2,9 +2,17 @@
 /* The launcher: find the bundle, then start it or do what PYPACK_SELF says. */
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/report.h"
+#include "base/system.h"
+#include "base/text.h"
+#include "cache/launcher.h"
 #include "exit_codes.h"
-#include "launcher.h"
-#include "unpack.h"
+#include "format/trailer.h"
+#include "self.h"
+#include "shim.h"
+#include "start.h"
+#include "unpack/bundle_file.h"
 
 #define TAIL_MOST (UINT64_C(64) << 10)
 
@@ -27,7 +35,7 @@ static int read_trailer(struct launcher *launcher, uint64_t file_size)
     if (code == EXIT_FINE)
         code = trailer_read(tail, part, payload->size, &launcher->bundle, &launcher->fault);
     if (code == EXIT_FINE)
-        bundle_place(&launcher->bundle, payload->base);
+        bundle_set_base(&launcher->bundle, payload->base);
     memory_free(tail);
     return code;
 }
@@ -43,7 +51,7 @@ static int find_bundle(struct launcher *launcher)
             if (code == EXIT_NO_SELF)
                 fault_set(&launcher->fault, EXIT_NO_SELF,
                           "mount /proc, or start the program by its full path; it must be readable",
-                          "the launcher cannot read its own file: %s", system_text(error));
+                          "this program cannot read its own file: %s", system_text(error));
             continue;
         }
         report_debug(&launcher->report, "bundle %s, %llu bytes", text_of(&launcher->path), (unsigned long long)size);
@@ -66,11 +74,11 @@ static int run(struct launcher *launcher)
         return code;
     const struct bundle *bundle = &launcher->bundle;
     launcher->report.name = bundle->launch.name;
+    memory_set_program(launcher->report.name);
     report_debug(&launcher->report, "%s %s for %s, id %s", bundle->launch.name,
                  bundle->launch.version ? bundle->launch.version : "", bundle->launch.target, bundle->id);
     const char *word = system_variable("PYPACK_SELF");
-    bool asked = word && strncmp(word, "check", 5) == 0; /* by the bootstrap */
-    if (word && *word && (asked || !bundle->launch.no_self))
+    if (word && *word && !bundle->launch.no_self)
         return self_command(launcher, word);
     return is_on("PYPACK_DRYRUN") ? start_dry(launcher) : start_program(launcher);
 }
@@ -83,6 +91,7 @@ int main(int argc, char **argv)
     launcher.words = argc > 0 ? argv : no_words;
     launcher.called = system_called_as(launcher.words[0]);
     launcher.report.name = path_name(launcher.words[0]);
+    memory_set_program(launcher.report.name);
     launcher.report.debug = is_on("PYPACK_DEBUG");
     launcher.report.began = launcher.report.debug ? system_clock() : 0;
     int code = run(&launcher);

@@ -1,50 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A launcher without a bundle that stands as apps/<id>/bin/<name> is the interpreter that a program's children see
- * (sys.executable), where a link to Python would not do: Python is started through a loader of its own, or is a library.
+ * A launcher without a bundle that stands as apps/<id>/bin/<name> (in Scripts on Windows) is the interpreter that a program's
+ * children see (sys.executable). It starts Python itself, or through a loader, or as a library; hides from it the variables that
+ * would lead it to another runtime, and holds the lock that says that the program is in use.
  * What to start is told by apps/<id>/shim, lines of `key=value` with absolute paths, made together with pyvenv.cfg.
  */
+#include "shim.h"
+
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/report.h"
+#include "base/system.h"
+#include "base/text.h"
+#include "cache/commands.h"
+#include "cache/launcher.h"
+#include "cache/paths.h"
 #include "exit_codes.h"
-#include "launcher.h"
 
-#define BIN "bin"
 #define APPS "apps"
 #define ID_LENGTH 32
 #define SHIM_MOST (UINT64_C(1) << 16)
 
 struct shim {
     char *bytes; /* all strings point into it */
-    char *mode, *python, *libpython, *loader, *libraries, *interpreter;
+    char *mode, *python, *libpython, *loader, *libraries, *interpreter, *link, *main, *origin, *id;
 };
-
-bool shim_is_needed(const struct launcher *launcher)
-{
-    const struct launch *launch = &launcher->bundle.launch;
-    return launch->loader || (strcmp(launch->mode, "embed") == 0 && system_embeds_only());
-}
-
-static void add_path(struct text *lines, const char *key, char *path)
-{
-    text_format(lines, "%s=%s\n", key, path);
-    memory_free(path);
-}
-
-void shim_describe(const struct launcher *launcher, struct text *lines)
-{
-    const struct launch *launch = &launcher->bundle.launch;
-    bool through_loader = launch->loader != NULL;
-    text_format(lines, "launch=%s\n", through_loader ? "loader" : launch->mode);
-    add_path(lines, "python", layer_path(launcher, LAYER_RUNTIME, launch->python));
-    add_path(lines, "interpreter", app_python(launcher));
-    if (launch->libpython)
-        add_path(lines, "libpython", layer_path(launcher, LAYER_RUNTIME, launch->libpython));
-    if (through_loader) {
-        add_path(lines, "loader", app_loader(launcher));
-        add_path(lines, "libraries", app_libraries(launcher));
-    }
-}
 
 size_t shim_loader_words(char **words, char *loader, char *libraries, char *name, char *python)
 {
@@ -54,26 +35,26 @@ size_t shim_loader_words(char **words, char *loader, char *libraries, char *name
     return SHIM_LOADER_WORDS;
 }
 
-/* The folder apps/<id> above .../apps/<id>/bin/<name>; NULL where the path is another one. */
-static char *app_folder(const char *path)
+/* The folder apps/<id> above an interpreter in it; NULL where the path is another one. */
+static char *find_app_folder(const char *path)
 {
     static const char digits[] = "0123456789abcdef";
-    char *bin = path_parent(path), *app = path_parent(bin), *apps = path_parent(app);
+    char *programs = path_parent(path), *app = path_parent(programs), *apps = path_parent(app);
     const char *id = path_name(app);
-    bool fine = strcmp(path_name(bin), BIN) == 0 && strcmp(path_name(apps), APPS) == 0 && strlen(id) == ID_LENGTH &&
-                strspn(id, digits) == ID_LENGTH;
+    bool fine = strcmp(path_name(programs), system_programs()) == 0 && strcmp(path_name(apps), APPS) == 0 &&
+                strlen(id) == ID_LENGTH && strspn(id, digits) == ID_LENGTH;
     memory_free(apps);
-    memory_free(bin);
+    memory_free(programs);
     if (fine)
         return app;
     memory_free(app);
     return NULL;
 }
 
-static char *shim_path(const struct launcher *launcher)
+static char *find_description(const struct launcher *launcher)
 {
-    char *folder = app_folder(text_of(&launcher->path));
-    char *path = folder ? path_join(folder, SHIM_FILE, NULL) : NULL;
+    char *folder = find_app_folder(text_of(&launcher->path));
+    char *path = folder ? path_join(folder, APP_SHIM, NULL) : NULL;
     memory_free(folder);
     return path;
 }
@@ -81,13 +62,13 @@ static char *shim_path(const struct launcher *launcher)
 bool shim_is_one(const struct launcher *launcher)
 {
     struct file_info info;
-    char *path = shim_path(launcher);
-    bool found = path && file_look(path, false, &info) == 0 && info.kind == KIND_FILE;
+    char *path = find_description(launcher);
+    bool found = path && file_stat(path, false, &info) == 0 && info.kind == KIND_FILE;
     memory_free(path);
     return found;
 }
 
-static int unusable(struct launcher *launcher, const char *path, const char *why)
+static int report_unusable(struct launcher *launcher, const char *path, const char *why)
 {
     return fault_set(&launcher->fault, EXIT_NO_START,
                      "remove the folder that this file is in, and start the program itself again",
@@ -115,11 +96,14 @@ static bool take_line(char *line, struct shim *shim)
 {
     const struct {
         const char *key;
-        char **place;
+        char **member;
     } keys[] = {{"python", &shim->python},
                 {"libpython", &shim->libpython},
                 {"interpreter", &shim->interpreter},
                 {"loader", &shim->loader},
+                {"link", &shim->link},
+                {"main", &shim->main},
+                {"origin", &shim->origin},
                 {"libraries", &shim->libraries}};
     char *value = strchr(line, '=');
     if (!value)
@@ -127,10 +111,12 @@ static bool take_line(char *line, struct shim *shim)
     *value++ = '\0';
     if (strcmp(line, "launch") == 0)
         shim->mode = value;
+    if (strcmp(line, "id") == 0)
+        shim->id = value;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (strcmp(line, keys[i].key) != 0)
             continue;
-        *keys[i].place = value;
+        *keys[i].member = value;
         return is_absolute(value);
     }
     return true;
@@ -154,32 +140,95 @@ static const char *parse(size_t size, struct shim *shim)
         return shim->loader && shim->libraries ? NULL : "it names no loader";
     if (strcmp(shim->mode, "embed") == 0)
         return shim->libpython ? NULL : "it names no library";
+    if (strcmp(shim->mode, "exec") == 0)
+        return shim->link ? NULL : "it names no link";
     return "it wants a kind of start that this launcher does not know";
 }
 
+/* Whether Python finds a virtual environment by this path of its executable. */
+static bool has_settings(const char *path)
+{
+    struct file_info info;
+    char *folder = path_parent(path), *above = path_parent(folder);
+    char *beside = path_join(folder, APP_SETTINGS, NULL), *one_up = path_join(above, APP_SETTINGS, NULL);
+    bool found = (file_stat(beside, true, &info) == 0 && info.kind == KIND_FILE) ||
+                 (file_stat(one_up, true, &info) == 0 && info.kind == KIND_FILE);
+    memory_free(one_up);
+    memory_free(beside);
+    memory_free(above);
+    memory_free(folder);
+    return found;
+}
+
 /*
- * What Python takes as its own path: the word that we were started by, or where PATH found that, if it leads somewhere; like
- * Python itself it does not go through links, so that a pyvenv.cfg beside one counts.
+ * What Python takes as its own path: the word that we were started by, or where PATH found that, if a virtual environment goes
+ * with it; else the file that we are, whose pyvenv.cfg leads to the runtime.
  */
-static const char *own_name(const struct launcher *launcher)
+static const char *choose_name(const struct launcher *launcher)
 {
     struct file_info info;
     const char *called = launcher->called;
-    bool leads = strchr(called, '/') && file_look(called, true, &info) == 0 && info.kind == KIND_FILE;
-    return leads ? called : text_of(&launcher->path);
+    bool leads = strchr(called, '/') && file_stat(called, true, &info) == 0 && info.kind == KIND_FILE;
+    return leads && has_settings(called) ? called : text_of(&launcher->path);
 }
 
-static oserr become(const struct launcher *launcher, const struct shim *shim)
+/*
+ * Programs that start themselves anew by the words of their own process have the words of a main program here: a file of the
+ * app layer, the bundle, a lock's number, an id, and what the bundle was called. Then the bundle is what is meant.
+ */
+static oserr start_bundle(const struct launcher *launcher, const struct shim *shim)
 {
-    static const char *const forget_nothing[] = {NULL};
+    static const char *const nothing[] = {NULL};
+    static char *const no_variables[] = {NULL};
+    static const handle none[] = {NO_HANDLE};
+    const struct changes unchanged = {nothing, nothing, no_variables, false, none};
+    char **words = launcher->words + 1;
+    size_t size = shim->main ? strlen(shim->main) : 0, count = 0;
+    while (words[0] && words[0][0] == '-' && words[0][1] == 'O')
+        words++;
+    while (count < 5 && words[count])
+        count++;
+    if (system_embeds_only() || !size || count < 5 || strncmp(words[0], shim->main, size) != 0 || words[0][size] != '/' ||
+        !is_absolute(words[1]) || !shim->id || strcmp(words[3], shim->id) != 0)
+        return 0;
+    return system_exec(words[1], words + 4, &unchanged);
+}
+
+char *shim_origin(const char *python)
+{
+    if (system_has_origin())
+        return NULL;
+    struct text variable = {0};
+    char *folder = path_parent(python);
+    text_format(&variable, "LD_ORIGIN_PATH=%s", folder);
+    memory_free(folder);
+    return variable.data;
+}
+
+/* Say that the program is in use, for as long as Python runs. Whoever removes it holds the lock for a moment: then it goes. */
+static void hold_app(struct launcher *launcher, const char *folder)
+{
+    char *settings = path_join(folder, APP_SETTINGS, NULL);
+    if (file_open(settings, &launcher->app_lock) == 0 && lock_try(launcher->app_lock, true) == 0)
+        lock_pass_on(launcher->app_lock);
+    memory_free(settings);
+}
+
+static oserr start_python(struct launcher *launcher, const struct shim *shim)
+{
+    static const char *const nothing[] = {NULL}, *const hidden[] = {SHIM_HIDDEN, NULL};
+    static const char *const path_too[] = {SHIM_HIDDEN, "PYTHONPATH", NULL};
+    const char *outer = system_variable(SHIM_OUTER), *given_path = system_variable("PYTHONPATH");
+    bool is_outer = outer && given_path && strcmp(outer, given_path) == 0; /* else the program has set it for this child */
     size_t given = 0, count = 0;
     while (launcher->words[given])
         given++;
     char **words = memory(given + SHIM_LOADER_WORDS + 3, sizeof *words);
-    char *folder = app_folder(text_of(&launcher->path));
-    char *found = shim->interpreter ? command_script(folder, path_name(text_of(&launcher->path))) : NULL;
-    char *name = system_native(found ? shim->interpreter : own_name(launcher)), *script = found ? system_native(found) : NULL;
-    bool through_loader = strcmp(shim->mode, "loader") == 0;
+    char *folder = find_app_folder(text_of(&launcher->path));
+    char *script_file = shim->interpreter ? command_script(folder, path_name(text_of(&launcher->path))) : NULL;
+    char *name = system_native_path(script_file ? shim->interpreter : choose_name(launcher));
+    char *script = script_file ? system_native_path(script_file) : NULL;
+    bool through_loader = strcmp(shim->mode, "loader") == 0, embedded = strcmp(shim->mode, "embed") == 0;
     if (through_loader)
         count = shim_loader_words(words, shim->loader, shim->libraries, name, shim->python);
     else
@@ -188,11 +237,16 @@ static oserr become(const struct launcher *launcher, const struct shim *shim)
         words[count++] = script;
     for (size_t i = 1; i < given; i++)
         words[count++] = launcher->words[i];
-    oserr error = through_loader ? system_become(words[0], words, forget_nothing, NULL)
-                                 : system_embed(shim->libpython, words, forget_nothing, false);
+    char *added[] = {shim->origin ? shim_origin(shim->origin) : NULL, NULL};
+    const handle closed[] = {launcher->file, NO_HANDLE};
+    const struct changes changes = {nothing, is_outer ? path_too : hidden, added, false, closed};
+    hold_app(launcher, folder);
+    oserr error = embedded ? system_embed(shim->libpython, words, &changes, false)
+                           : system_exec(through_loader ? words[0] : shim->link, words, &changes);
+    memory_free(added[0]);
     memory_free(script);
     memory_free(name);
-    memory_free(found);
+    memory_free(script_file);
     memory_free(folder);
     memory_free(words);
     return error;
@@ -202,12 +256,13 @@ int shim_start(struct launcher *launcher)
 {
     struct shim shim = {0};
     size_t size = 0;
-    char *path = shim_path(launcher);
+    char *path = find_description(launcher);
     oserr error = read_whole(path, &shim.bytes, &size);
     const char *why = error ? system_text(error) : parse(size, &shim);
+    oserr refused = why ? 0 : start_bundle(launcher, &shim);
     if (!why)
-        why = system_text(become(launcher, &shim));
-    int code = unusable(launcher, path, why);
+        why = system_text(refused ? refused : start_python(launcher, &shim));
+    int code = report_unusable(launcher, path, why);
     memory_free(shim.bytes);
     memory_free(path);
     return code;

@@ -10,12 +10,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import fetch, folders, stub, targets, zig
-from pypack.images import archive, image
-from pypack.pipeline import Settings
+from pypack.base import folders, targets
+from pypack.download import fetch
+from pypack.formats import archive, image
+from pypack.launcher import stub
+from pypack.steps import zig
+from pypack.steps.step import Settings
 
 if TYPE_CHECKING:
-    from pypack.targets import Target
+    from pypack.base.targets import Target
 
 
 def main() -> int:
@@ -26,7 +29,8 @@ def main() -> int:
         env = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(folders.zig_cache()), "ZIG_LOCAL_CACHE_DIR": f"{name}/zig"}
         for compiler, target in compilers():
             own = stub.FORMATS[target.container].compiling
-            flags = [*own, *stub.C_FLAGS, "-isystem", headers, "-o", f"{name}/object", "-c"]
+            include = (f"-I{folders.data('stubs')}", "-isystem", headers)
+            flags = [*own, *stub.C_FLAGS, *include, "-o", f"{name}/object", "-c"]
             both = {path for launch in ("exec", "embed") for path in stub.c_files(target, launch)}
             sources = sorted(path for path in both if path.suffix == ".c")
             failed = [

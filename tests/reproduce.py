@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pypack import folders
+from pypack.base import folders
 
 HERE = Path(__file__).parents[1]
 PARTS = ("SConstruct", "site_scons", "runtimes", "stubs", "examples")

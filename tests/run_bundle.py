@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pypack import runner, targets
+from pypack.base import targets
 from pypack.bundle import verify
+from pypack.cli import runner
 
 
 def main() -> int:

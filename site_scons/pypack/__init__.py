@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pypack.base.version import __version__
+
 if TYPE_CHECKING:
     from SCons.Environment import Base
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "exists", "generate"]
 
 
 def exists(env: Base) -> bool:
@@ -26,6 +28,6 @@ def exists(env: Base) -> bool:
 
 def generate(env: Base, **settings: Any) -> None:  # noqa: ANN401 - SCons hands through what the caller gives
     """Add the builders to an SCons environment (SCons calls this for each tool)."""
-    from pypack import bridge
+    from pypack.scons import tool
 
-    bridge.install(env, **settings)
+    tool.install(env, **settings)

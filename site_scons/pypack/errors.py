@@ -13,24 +13,24 @@ class PypackError(Exception):
     """A fault that the person at the keyboard can act upon.
 
     ``what`` is one sentence (it may have several lines where several faults of one
-    input are told at once), ``do`` is the remedy, ``see`` names a document.
+    input are told at once), ``hint`` is the remedy, ``docs`` names a document.
     ``exit_code`` is what the command ends with.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, do: str = "", see: str = "") -> None:
+    def __init__(self, what: str, *, hint: str = "", docs: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.do = do
-        self.see = see
+        self.hint = hint
+        self.docs = docs
 
     def __str__(self) -> str:
         lines = [self.what]
-        if self.do:
-            lines.append(f"  -> {self.do}")
-        if self.see:
-            lines.append(f"  see {self.see}")
+        if self.hint:
+            lines.append(f"  -> {self.hint}")
+        if self.docs:
+            lines.append(f"  see {self.docs}")
         return "\n".join(lines)
 
 
@@ -54,7 +54,7 @@ class StepError(PypackError):
     """A step of the build failed."""
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean …?)"`` for names close to ``name``, else an empty string."""
     found = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f" (did you mean {' or '.join(found)}?)" if found else ""
@@ -63,4 +63,4 @@ def near(name: str, known: Iterable[str]) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list: near names first, then the list."""
     names = list(known)
-    return InputError(f"unknown {kind} {name!r}{near(name, names)}", do=f"choose from: {', '.join(names)}")
+    return InputError(f"unknown {kind} {name!r}{did_you_mean(name, names)}", hint=f"choose from: {', '.join(names)}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import uv
 
 from tests.bench.measuring import Side
-from tests.bench.subjects import EXAMPLES, HERE
+from tests.bench.subjects import EXAMPLES, HERE, lock_of_greet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def build(work: Path) -> None:
     python = folder / "venv/bin/python"
     if not python.exists():
         _run([uv.find_uv_bin(), "venv", "-q", "--python", sys._base_executable, folder / "venv"])
-        lock = next((HERE / "build/apps/greet").glob("*/pylock.toml"))
+        lock = lock_of_greet()
         for what in (["-r", str(lock)], TOOLS):
             _run([uv.find_uv_bin(), "pip", "install", "-q", "--python", python, *what])
     for name in ("hello", "greet"):

@@ -12,7 +12,7 @@ WIDTH, LABEL, ROW, BAR = 760, 240, 24, 380
 TITLES = {
     "hello": "hello: start, against python -I -S of the same interpreter",
     "greet": "click + rich + httpx: start, against python -m in a virtual environment of the same interpreter",
-    "first": "first start of hello, against tar --zstd -x of its runtime",
+    "first": "first start of hello, against tar --zstd -x of its runtime and sync",
 }
 STYLE = (
     "text{font:13px sans-serif;fill:#57606a}.title{font-weight:bold}.bar{fill:#8c959f}.own{fill:#2f81f7}"

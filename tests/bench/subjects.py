@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uv
 
+from pypack.base import hosts
 from pypack.bundle import verify
 from tests.bench.measuring import FRESH, Side
 
@@ -58,10 +59,15 @@ def prepare(work: Path, runtime: str) -> Bench:
         _run([bench.bundle(name)], env=env)
     shutil.rmtree(work / "venv", ignore_errors=True)
     _run([uv.find_uv_bin(), "venv", "-q", "--python", bench.python, work / "venv"])
-    lock = next((HERE / "build/apps/greet").glob("*/pylock.toml"))
+    lock = lock_of_greet()
     install = ["pip", "install", "-q", "--compile-bytecode", "--python", bench.venv, "-r", lock]
     _run([uv.find_uv_bin(), *install])
     return bench
+
+
+def lock_of_greet() -> Path:
+    """Return the lock that the bundle of greet for this machine was made with."""
+    return HERE / "build/apps/greet" / hosts.target_name() / "pylock.toml"
 
 
 def hello(bench: Bench) -> list[Side]:
@@ -71,7 +77,7 @@ def hello(bench: Bench) -> list[Side]:
         _side("python -I -S", bench, str(bench.python), "-I", "-S", script),
         _side("python in a venv", bench, str(bench.venv), script),
         _side("pypack", bench, str(bench.bundle("hello"))),
-        _side("pypack without its launcher", bench, *_behind_the_launcher(bench, "hello")),
+        _behind_the_launcher(bench, "hello"),
     ]
 
 
@@ -88,6 +94,7 @@ def greet(bench: Bench) -> list[Side]:
 def first_start(bench: Bench) -> list[Side]:
     """From an empty cache to the program's end, against tar that unpacks the same runtime to the same disk.
 
+    Both end when everything is on the disk: the launcher sees to that before it gives a layer its name.
     Folders are left until the next run: ext4 is slow to make files while it has just removed some.
     """
     packed, folders = bench.work / "runtime.tar.zst", bench.work / "first"
@@ -102,10 +109,10 @@ def first_start(bench: Bench) -> list[Side]:
     def fresh() -> Path:
         return Path(tempfile.mkdtemp(dir=folders))
 
-    tar = ("tar", "--zstd", "-xf", str(packed), "-C", FRESH)
+    tar = ("sh", "-c", f"tar --zstd -xf '{packed}' -C '{FRESH}' && sync -f '{FRESH}'")
     own = (str(bench.bundle("hello")),)
     return [
-        Side(name="tar --zstd -x", words=tar, folder=bench.work, env={}, fresh=fresh),
+        Side(name="tar --zstd -x; sync -f", words=tar, folder=bench.work, env={}, fresh=fresh),
         Side(name="pypack", words=own, folder=bench.work, env={"PYPACK_CACHE_DIR": FRESH}, fresh=fresh),
     ]
 
@@ -115,12 +122,18 @@ def unpacked_size(bench: Bench) -> int:
     return verify.read(bench.bundle("hello")).layers[0].unpacked
 
 
-def _behind_the_launcher(bench: Bench, name: str) -> list[str]:
-    """Return the command that the launcher becomes, as its dry run tells it."""
+def _behind_the_launcher(bench: Bench, name: str) -> Side:
+    """Return what the launcher becomes, as its dry run tells it: the runtime's Python with the bootstrap on its path.
+
+    The dry run names the shim that children see as ``sys.executable``; the launcher starts what is behind that.
+    """
     env = {**os.environ, "PYPACK_CACHE_DIR": str(bench.cache), "PYPACK_DRYRUN": "1"}
     told = subprocess.run([bench.bundle(name)], env=env, capture_output=True, text=True, check=True).stdout
-    line = next(line for line in told.splitlines() if line.startswith("exec"))
-    return line.split()[1:]
+    rows = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    shim, *words = rows["exec"]
+    python = Path(shim).parents[1] / "python" / Path(shim).name
+    side = _side("pypack without its launcher", bench, str(python), *words)
+    return replace(side, env={**side.env, "PYTHONPATH": str(Path(rows["app"][0], "boot"))})
 
 
 def _side(name: str, bench: Bench, *words: str, folder: Path = HERE) -> Side:

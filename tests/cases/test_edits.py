@@ -9,6 +9,8 @@ import uuid
 
 import pytest
 
+from tests.support.wheels import wheel
+
 from .conftest import GNU, Checkout, copy_tree
 
 WORDS = ("app=app", "profile=dev", "runtime=host", "-j2")
@@ -23,11 +25,12 @@ PROJECT = """\
 [project]
 name = "tool"
 version = "1.5"
-dependencies = ["click"]
+dependencies = ["{one}"]
 [project.optional-dependencies]
-x = ["idna"]
+x = ["{two}"]
 [tool.pypack]
 entry = "tool.py"
+exclude = ["wheels"]
 """
 APP = {"app", "bundle"}
 JOINED = {"layer", "facts"}
@@ -58,12 +61,17 @@ class Editor:
 
 @pytest.fixture
 def edit(tmp_path):
-    """A program in a fresh checkout, built once. The build cache is shared, so a comment makes it a new program."""
+    """A program in a fresh checkout, built once. The build cache is shared: program and wheels are new to it."""
     editor = Editor(tmp_path / "checkout")
-    editor.write("tool.py", f"import click\n# {uuid.uuid4()}\n")
+    editor.write("tool.py", f"import one\n# {uuid.uuid4()}\n")
     editor.write("data/words.txt", "words\n")
-    editor.write("pyproject.toml", PROJECT)
-    assert {"stub", "runtime", "resolve", "wheel", "layer", *APP} <= editor.build()
+    (editor.app / "wheels").mkdir()
+    editor.one, editor.two = (
+        f"{name} @ {wheel(editor.app / 'wheels', name, {f'{name}.py': f'# {uuid.uuid4()}'}).as_uri()}"
+        for name in ("one", "two")
+    )
+    editor.write("pyproject.toml", PROJECT.format(one=editor.one, two=editor.two))
+    assert editor.build() == {"stub", "runtime", "resolve", *WHEEL, *JOINED, *APP}
     assert editor.build() == set()
     return editor
 
@@ -73,7 +81,7 @@ def test_twenty_edits(edit):
         assert edit.build(*words, **env) == expected, what
         assert edit.build(*words, **env) == set(), f"{what}; and again"
 
-    edit.write("tool.py", f"import click\nprint('two')\n# {uuid.uuid4()}\n")
+    edit.write("tool.py", f"import one\nprint('two')\n# {uuid.uuid4()}\n")
     after("1: a changed source", APP)
     os.utime(edit.app / "tool.py", (1, 1))
     after("2: only its time", set())
@@ -92,22 +100,22 @@ def test_twenty_edits(edit):
     after("8: what is never part of a program", set())
     edit.project("[tool.pypack]\n", "[tool.ruff]\nline-length = 100\n[tool.pypack]\n")
     after("9: settings of another tool", set())
-    edit.project('entry = "tool.py"\n', 'entry = "tool.py"\nexclude = ["data"]\n')
+    edit.project('exclude = ["wheels"]', 'exclude = ["wheels", "data"]')
     after("10: a folder excluded", APP)
-    edit.project('dependencies = ["click"]', 'dependencies = ["click", "idna"]')
+    edit.project(f'dependencies = ["{edit.one}"]', f'dependencies = ["{edit.one}", "{edit.two}"]')
     after("11: a requirement more", {"resolve", *WHEEL, *JOINED, *APP})
-    edit.project('"idna"]\n[project.opt', '"idna>2"]\n[project.opt')
-    after("12: a requirement that the lock met already", {"resolve", *JOINED, *APP})  # joined again, to the same bytes
-    edit.project(', "idna>2"]', "]")
+    edit.project(f'"{edit.two}"]\n[project.opt', f'"{edit.two}", "two>0"]\n[project.opt')
+    after("12: a requirement that the lock met already", {"resolve", *APP})
+    edit.project(f', "{edit.two}", "two>0"]', "]")
     after("13: a requirement less", {"resolve", *JOINED, *APP})
     after("14: an extra", {"resolve", "bundle", *JOINED}, "extras=x")
     after("15: without it again", {"resolve", "bundle", *JOINED})
     edit.project('version = "1.5"', 'version = "1.6"')
     after("16: another version", APP)
-    after("17: settings of the index", {"resolve", *JOINED}, UV_EXCLUDE_NEWER="2300-01-01T00:00:00Z")
+    after("17: settings of the index", {"resolve"}, UV_EXCLUDE_NEWER="2300-01-01T00:00:00Z")
     after("18: sources left out", {"resolve", "runtime", *WHEEL, *JOINED, *APP} - {"fetch"}, "sources=no")
     edit.build()
     (edit.checkout.path / "dist" / GNU / "tool").unlink()
     after("19: the bundle is gone", {"bundle"})
     shutil.rmtree(edit.checkout.path / "build")
-    after("20: all products are gone", {"stub", "runtime", "resolve", *WHEEL, *JOINED, *APP})
+    after("20: all products are gone", {"stub", "runtime", "resolve", *JOINED, *APP})

@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
-from pypack import targets
-from pypack.packages.building import source, steps
-from pypack.packages.building.builder import Builder
-from pypack.pipeline import Context, Settings
-from pypack.providers.base import Request
-from pypack.providers.host import HostProvider
+from pypack.base import folders, targets
+from pypack.deps.build import source, steps
+from pypack.deps.build.builder import Builder
+from pypack.runtimes.base import Request
+from pypack.runtimes.host import HostProvider
+from pypack.steps.cache import LocalStepCache
+from pypack.steps.producer import Producer
+from pypack.steps.step import Context, Settings
 from tests.cases.conftest import GNU, Checkout, copy_tree
 
 SETUPTOOLS = '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -114,13 +116,17 @@ def test_native_code_is_the_same_from_another_folder(place, built, tmp_path, mon
     row = {"name": "adder", "directory": {"path": "adder"}}
     found = source.of_package(row, other, None)
     folder = place.path / "prog"
-    step = steps.box(found, Builder(target=target, runtime=runtime, folder=folder), target, runtime)
+    step = steps.wheel_step(found, Builder(target=target, runtime=runtime, folder=folder), target, runtime)
     products = place.path / "build"
-    inputs = [products / each.product for each in step.inputs]
-    wheels = products.glob("fetch/*/setuptools-*.whl")
+    producer = Producer(products, LocalStepCache(folders.build_cache()))
+    for each in (*step.inputs, step):  # where the cache has the wheel, the build needed none of its inputs
+        producer.produce(each, Settings(say=lambda _: None), on_cache_hit=lambda _: None)
+    inputs = [producer.path(each) for each in step.inputs]
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     again = tmp_path / "wheel.tar"
-    step.run(Context(product=again, inputs=tuple(inputs), extra=tuple(wheels), params=step.params, settings=Settings()))
+    step.run(
+        Context(product=again, inputs=tuple(inputs), params=step.params, unhashed=step.unhashed, settings=Settings())
+    )
     assert again.read_bytes() == (products / step.product).read_bytes()
     assert str(tmp_path).encode() not in again.read_bytes()
 

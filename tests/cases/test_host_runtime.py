@@ -18,9 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from pypack import binaries
-from pypack.images import image
-from pypack.providers import host_interpreter, host_libraries
+from pypack.formats import binaries, image
+from pypack.runtimes import host_interpreter, host_libraries
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="provider host serves Linux with glibc only"
@@ -33,16 +32,16 @@ EXPECTED = ["ssl", "sqlite3", "ctypes", "lzma", "bz2", "zlib", "hashlib", "readl
 MAKE = """
 import json, sys
 from pathlib import Path
-from pypack import targets
-from pypack.pipeline import Context, Settings
-from pypack.providers.base import Request
-from pypack.providers.host import HostProvider
+from pypack.base import targets
+from pypack.steps.step import Context, Settings
+from pypack.runtimes.base import Request
+from pypack.runtimes.host import HostProvider
 
 said = []
 request = Request(target=targets.find("host", targets.load()))
-assert not HostProvider().refusal(request), HostProvider().refusal(request)
+assert not HostProvider().unsupported_reason(request), HostProvider().unsupported_reason(request)
 runtime = HostProvider().runtime(request)
-context = Context(product=Path(sys.argv[1]), inputs=(), extra=(), params=runtime.image.params,
+context = Context(product=Path(sys.argv[1]), inputs=(), params=runtime.image.params, unhashed=runtime.image.unhashed,
     settings=Settings(say=said.append))
 runtime.image.run(context)
 import sysconfig

@@ -199,7 +199,11 @@ def test_optimized_without_tests_and_without_whole_packages(place, start):
     words = ("name=level", "entry=level.py", "optimize=2", "exclude_tests=yes", "exclude_packages=setuptools,two")
     build(place, "look", *words, "report=level.json")
     (bundle,) = json.loads((place.path / "level.json").read_text())["bundles"]
-    assert {row["name"] for row in bundle["distributions"] if row["layer"] == "deps"} == {"one", "sphinxcontrib-jsmath"}
+    assert {row["name"] for row in bundle["distributions"] if row["layer"] == "deps"} == {
+        "one",
+        "sphinxcontrib-jsmath",
+        "pypack's own",
+    }
     paths = {row["path"] for row in bundle["files"]}
     assert not [path for path in paths if "/tests/" in path]
     first = start(place.bundle("level"))
@@ -211,6 +215,8 @@ def test_optimized_without_tests_and_without_whole_packages(place, start):
     assert folder, checked
     files = [path for path in Path(folder[1], "layers").rglob("*") if path.is_symlink() or path.is_file()]
     assert len(files) == sum(row["files"] for row in layers.values())
+    lists = {path.stat().st_size for path in files if path.name == ".pypack-files"}
+    assert lists == {row["size"] for row in bundle["files"] if row["distribution"] == "pypack's own"}
 
 
 def test_a_layer_of_20_000_files_is_made_in_256_mb(tmp_path):

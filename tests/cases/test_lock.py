@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pypack import folders
+from pypack.base import folders
 from tests.support.index import Index
 
 from .conftest import GNU, Checkout

@@ -13,14 +13,18 @@ from functools import partial
 
 import pytest
 
+from tests.support.steps import made
+
 from .conftest import GNU
 
 
 @pytest.fixture
 def archive(checkout, tmp_path):
     """A PBS-shaped archive of the runtime that ``host`` makes; gives its path and version."""
-    checkout.scons("app=examples/hello", "profile=dev", "runtime=host")
-    image = next(checkout.path.glob(f"build/runtime/{GNU}/host-*/runtime.tar"))
+    (tmp_path / "runtime").mkdir()
+    image = made(
+        'HostProvider().runtime(Request(target=targets.find("host", targets.load()))).image', tmp_path / "runtime"
+    )
     version = image.parent.name.removeprefix("host-")
     path = tmp_path / "served" / f"cpython-{version}+20260814-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz"
     path.parent.mkdir()
@@ -59,7 +63,7 @@ def test_a_pin_of_one_s_own_is_fetched_from_a_server_and_runs(checkout, start, a
     settings = checkout.path / "examples/hello/pyproject.toml"
     settings.write_text(pin)
     done = checkout.scons("app=examples/hello", "profile=dev", f"python={version}", "runtime=auto")
-    assert "pbs" in done.out
+    assert f"CPython {version} from pbs" in done.out
     assert seen
     said = start(checkout.bundle("hello"), "Ada")
     assert (said.code, said.err) == (0, "")

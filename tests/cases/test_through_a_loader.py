@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pypack.images.image import read_image
+from pypack.formats.image import read_image
 from tests.support.bundles import File, Recipe, bundle, write
 from tests.support.launchers import environment, launcher
 from tests.support.steps import made
@@ -67,14 +67,14 @@ def program(tmp_path_factory) -> bytes:
         folder = member.kind == "dir"
         runtime.append(File(path=member.path, data=data, executable=member.executable, link=member.link, folder=folder))
     app = [
-        File(path="boot.py", data=PROGRAM.encode()),
+        File(path="app/main.py", data=PROGRAM.encode()),
         File(path="app/helper.py", data=b"import sys\nprint(sys.argv[1:], sys.path[-1].endswith('/app'))\n"),
     ]
     return bundle(
         launcher(),
         Recipe(
             runtime=sorted(runtime, key=lambda file: file.path), app=app, name="hello", python=f"bin/python{MINOR}",
-            boot="boot.py", options=("-I", "-S", "-B"), site=f"lib/python{MINOR}/site-packages", paths=("3:app",),
+            boot="none/encodings.py", options=(), site=f"lib/python{MINOR}/site-packages", paths=("3:app",),
             extra=("version=1.0", f"target={GNU}", "launch=exec", f"loader={LOADER}"),
         ),
     )  # fmt: skip
@@ -93,11 +93,11 @@ def told(program, tmp_path):
 def test_what_it_says_of_itself_and_its_children(told):
     (app,), (layer,) = told["cache"].glob("apps/*"), [p.parent for p in told["cache"].glob("layers/*/bin")]
     shim, home = f"{app}/bin/hello", str(layer)
-    assert (told["executable"], told["prefix"], told["name"]) == (shim, home, "hello")
-    assert told["flags"] == [1, 1]
+    assert (told["executable"], told["prefix"], told["name"]) == (shim, str(app), "hello")
+    assert told["flags"] == [0, 0]
     assert told["argv"][-1] == "one"
     assert told["preload"] == "/nowhere/x.so"
-    assert set(told["variables"]) - {"LC_CTYPE"} == set(told["env"])
+    assert set(told["variables"]) - {"LC_CTYPE", "PYTHONPATH"} == set(told["env"])
     executable, prefix, base, argv, path = told["child"]
     assert (executable, prefix, base, argv) == (shim, str(app), home, ["-c", "x"])
     assert [entry for entry in path if entry.endswith("/app")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pypack import cli
-from tests.faults.test_cache import layer_with, mounted, need_root, root_of, run
+from tests.faults.test_cache import mounted, need_root, nothing_in_tmp, root_of, run
 from tests.support.bundles import File, bundle, write
 from tests.support.launchers import environment, launcher, recipe
 
@@ -41,6 +42,7 @@ def layers(cache: Path) -> set[str]:
 
 def nothing_half_made(cache: Path) -> None:
     """One lock serves all who tidy up and stays; else nothing is in tmp/."""
+    nothing_in_tmp(cache)
     assert {each.name for each in (cache / "tmp").iterdir()} <= {"cleaning.lock"}
 
 
@@ -138,7 +140,7 @@ def test_size_is_bound_and_the_oldest_goes_first(tmp_path, cache, hello):
     for number in range(6):
         age(cache, f"p{number}", 2 + number)
     run([hello], environment(cache, PYPACK_CACHE_MB="4"))
-    assert {each.name for each in cache.glob("apps/*/bin/p*")} == {"p0", "p1", "p2"}
+    assert {each.name for each in cache.glob("apps/*/bin/p[0-9]")} == {"p0", "p1", "p2"}
     nothing_half_made(cache)
 
 
@@ -165,10 +167,12 @@ def test_a_clock_that_was_ahead_and_was_set_back(hello, cache, old):
 
 
 def test_what_killed_starts_left_is_swept(hello, cache, old):
-    names = [f"{'a' * 32}.77.0", f"{'b' * 32}.lock", f"{'c' * 32}.9.1"]
+    names = [f"{'a' * 32}.77.0", f"{'b' * 32}.lock", f"{'c' * 32}.0123456789abcdef.9.1"]
+    then = time.time() - 2 * DAY
     for name in names:
         path = cache / "tmp" / name
         path.write_text("") if name.endswith("lock") else (path / "half").mkdir(parents=True)
+        os.utime(path, (then, then))
     (cache / "layers" / ("d" * 32)).mkdir()
     (cache / "layers/mine").mkdir()
     run([hello], environment(cache))
@@ -195,7 +199,10 @@ def test_a_layer_is_not_taken_from_a_program_that_is_just_being_made(tmp_path, c
     assert {each.returncode for each in several} <= {0, 110}, told
     for number, each in enumerate(several):
         assert number % 3 == 2 or each.returncode == 0, told[number]
-    assert layer_with(cache, "bin") or not list(cache.glob("apps/*"))
+    left = {each.name for each in (cache / "layers").iterdir()}
+    for settings in cache.glob("apps/*/pyvenv.cfg"):
+        line = next(line for line in settings.read_text().splitlines() if line.startswith("pypack-layers ="))
+        assert set(re.findall(r"[0-9a-f]{32}", line)) <= left, "a program lacks a layer that it names"
 
 
 def test_a_full_disk_does_not_hinder_tidying(hello, tmp_path):
@@ -209,7 +216,7 @@ def test_a_full_disk_does_not_hinder_tidying(hello, tmp_path):
         home.mkdir()
         (disk / "filler").write_bytes(bytes(4 << 20)[: os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - 8192])
         assert root_of(run([hello], environment(cache, HOME=os.fspath(home)))) == f"{home}/.cache/pypack"
-        assert not [each for each in (cache / "tmp").iterdir() if each.is_dir()]
+        nothing_in_tmp(cache)
 
 
 def test_the_cache_command_knows_programs(hello, cache, old, sleeping, monkeypatch, capsys):
@@ -224,7 +231,7 @@ def test_the_cache_command_knows_programs(hello, cache, old, sleeping, monkeypat
     assert "in 4 layers" in told
     assert "hello, used 50 days ago\n    old, used 61 days ago" in told
     assert cli.main(["cache", "--prune", "30"]) == 0
-    assert [each.name for each in cache.glob("apps/*/bin/*")] == ["hello"]
+    assert {each.name for each in cache.glob("apps/*/bin/*")} == {"hello", "python", "python3"}
     assert len(layers(cache)) == 3
     nothing_half_made(cache)
     assert root_of(run([hello], environment(cache))) == os.fspath(cache)

@@ -136,7 +136,7 @@ def test_cut_at_each_byte_of_the_trailer(tmp_path):
 def test_bare_launcher(stub, tmp_path):
     done = Bench(tmp_path / "0", stub).start()
     assert done.returncode == 101
-    assert "no program" in done.stderr
+    assert "this file holds no program" in done.stderr
     bare = subprocess.run([write(tmp_path / "bare", launcher())], capture_output=True, text=True, check=False)
     assert bare.returncode == 101, bare
 
@@ -199,7 +199,7 @@ def test_flipped_payload_is_named_and_nothing_of_it_stays(stub, tmp_path):
     for at, (done, left) in for_all(tmp_path, content, jobs, flip):
         assert not left, at
         assert sound(done, {103}) or (done.returncode == 0 and content[at] == 0), (at, done)
-        assert done.returncode == 0 or "layer in the bundle is damaged" in done.stderr
+        assert done.returncode == 0 or "part of this file is damaged" in done.stderr
 
 
 def handmade(stub: bytes, tar: bytes, zipped: bytes | None = None, *, rows=None) -> bytes:
@@ -317,7 +317,7 @@ def test_launch_block_for_another_system(stub, tmp_path):
 def test_launch_blocks_that_are_refused(stub, tmp_path, line):
     done = Bench(tmp_path / "0", bundle(stub, small(extra=("target=t", "launch=exec", line)))).start()
     assert sound(done, {102}), done
-    assert line in done.stderr
+    assert f"the description in this file cannot be used: {line}\n" in done.stderr
 
 
 def test_memory_runs_out(tmp_path):
@@ -325,4 +325,4 @@ def test_memory_runs_out(tmp_path):
     limited = ["sh", "-c", f"ulimit -v 900; exec '{program}'"]
     done = subprocess.run(limited, env=environment(tmp_path / "cache"), capture_output=True, text=True, check=False)
     assert done.returncode == 107, done
-    assert "memory" in done.stderr
+    assert done.stderr.startswith("hello: the system has no more memory for it\n")

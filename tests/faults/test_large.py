@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pypack.bundle import layer
-from pypack.images.image import ImageBuilder
+from pypack.formats.image import ImageBuilder
 from tests.support.bundles import bundle_around, write
 from tests.support.launchers import environment, launcher, recipe, stand_in
 

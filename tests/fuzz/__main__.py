@@ -154,11 +154,11 @@ def _lines(name: str, replay: Path, files: list[Path]) -> float:
 
 def table(outcomes: list[Outcome]) -> str:
     """Return what people read."""
-    rows = [f"{'harness':<14}{'reader':<18}{'executions':>12}{'a second':>10}{'edges':>7}{'inputs':>8}{'lines':>8}"]
+    rows = [f"{'harness':<14}{'reader':<24}{'executions':>12}{'a second':>10}{'edges':>7}{'inputs':>8}{'lines':>8}"]
     for each in outcomes:
         rate = each.runs / each.seconds if each.seconds else 0
         rows.append(
-            f"{each.name:<14}{building.READS[each.name]:<18}{each.runs:>12,}{rate:>10,.0f}{each.edges:>7}"
+            f"{each.name:<14}{building.READS[each.name]:<24}{each.runs:>12,}{rate:>10,.0f}{each.edges:>7}"
             f"{each.inputs:>8}{each.lines:>7.1f}%{'  FINDING' if each.findings else ''}"
         )
     return "\n".join(rows)

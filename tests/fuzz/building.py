@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pypack import folders, hosts, stub, targets
+from pypack.base import folders, hosts, targets
+from pypack.launcher import stub
 from tests.support.launchers import MUSL, SANITIZED, zstd_folder
 
 HERE = Path(__file__).parent
@@ -16,9 +17,9 @@ HARNESSES = tuple(
     sorted(path.stem for path in HERE.glob("*.c") if path.stem not in {*SHARED, "replay"})
 )  # each is one reader
 READS = {
-    "bundle": "trailer.c", "frames": "frames.c", "launch_block": "launch_block.c", "layer": "unpack.c",
-    "macho": "macos_macho.c", "pe": "windows_pe.c", "tar": "tar.c", "trailer": "trailer.c", "tree": "sink.c",
-    "zip": "zip.c",
+    "bundle": "format/trailer.c", "frames": "format/frames.c", "launch_block": "format/launch_block.c",
+    "layer": "unpack/unpack.c", "macho": "os/macos/macho.c", "pe": "os/windows/pe.c", "tar": "format/tar.c",
+    "trailer": "format/trailer.c", "tree": "unpack/sink_write.c", "zip": "format/zip.c",
 }  # fmt: skip
 
 
@@ -65,8 +66,8 @@ def replayer(compiler: Compiler, work: Path, zstd: Path | None = None) -> Path:
 def _launcher() -> list[Path]:
     """The launcher's sources for this system without its main function, and the readers for other systems."""
     own = [path for path in stub.c_files(targets.load()[MUSL]) if path.suffix == ".c"]
-    foreign = [folders.data("stubs") / name for name in ("macos_macho.c", "windows_pe.c")]
-    return [path for path in own if path.name not in {"main.c", "zig_strnlen.c"}] + foreign
+    foreign = [folders.data("stubs") / name for name in ("os/macos/macho.c", "os/windows/pe.c")]
+    return [path for path in own if path.name != "main.c" and path.parent.name != "zig"] + foreign
 
 
 def _objects(compiler: Compiler, sources: list[Path], work: Path, zstd: Path | None = None) -> list[Path]:
@@ -74,7 +75,9 @@ def _objects(compiler: Compiler, sources: list[Path], work: Path, zstd: Path | N
     work.mkdir(parents=True, exist_ok=True)
     flags = [*stub.STANDARD, *stub.WARNINGS, "-g", "-O1", *compiler.flags]
     include = [f"-I{folders.data('stubs')}", f"-I{HERE}", "-isystem", zstd_folder()]
-    jobs = {work / f"{path.stem}.o": [compiler.name, *flags, *include, "-c", path] for path in sources}
+    jobs = {
+        work / f"{path.parent.name}-{path.stem}.o": [compiler.name, *flags, *include, "-c", path] for path in sources
+    }
     made = list(jobs)
     if any(path.stem == "unpack" for path in sources) and zstd is None:
         zstd = work / "zstd-decoder.o"

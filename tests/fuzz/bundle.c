@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "exit_codes.h"
+#include "unpack/unpack.h"
 #include "harness.h"
-#include "unpack.h"
 
 #define FOOT 96
 #define ROW 72
@@ -36,7 +36,7 @@ FUZZ(bundle)
     struct fault fault = {0};
     struct report report = {.name = "fuzz"};
     struct progress progress = {.report = &report};
-    struct sink_maker maker = {strict_sink, ""};
+    struct sink_maker maker = {.make = strict_sink, .folder = ""};
     if (size >= FOOT)
         mend_table(bytes, size);
     mend_trailer(bytes, size);

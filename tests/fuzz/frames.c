@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame table: number of frames, unpacked size and bytes behind the table (4 each), then the table. */
-#include "frames.h"
+#include "format/frames.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "exit_codes.h"
 #include "harness.h"
 

@@ -108,6 +108,6 @@ struct sink *strict_sink(const struct sink_maker *maker, struct fault *fault)
 {
     (void)maker, (void)fault;
     struct strict *strict = memory(1, sizeof *strict);
-    strict->sink = (struct sink){strict_file, strict_data, strict_end, strict_link, strict_folder, strict_close};
+    strict->sink = (struct sink){NULL, strict_file, strict_data, strict_end, strict_link, strict_folder, strict_close};
     return &strict->sink;
 }

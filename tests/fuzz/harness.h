@@ -10,9 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sink.h"
-#include "system.h"
-#include "trailer.h"
+#include "base/memory.h"
+#include "base/report.h"
+#include "base/system.h"
+#include "base/text.h"
+#include "format/launch_block.h"
+#include "format/sink.h"
+#include "format/trailer.h"
+#include "unpack/bundle_file.h"
+#include "unpack/sinks.h"
 
 #ifdef REPLAY
 #define ENTRY(name) fuzz_##name

@@ -2,10 +2,10 @@
 /* A whole layer: number of frames and unpacked size (4 each), then frame table and zstd frames of a tar. */
 #include <stdlib.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "exit_codes.h"
+#include "unpack/unpack.h"
 #include "harness.h"
-#include "unpack.h"
 
 #define HEAD 8
 
@@ -17,7 +17,7 @@ FUZZ(layer)
     if (layer.frames == 0 || layer.size / 44 < layer.frames)
         return 0; /* no trailer says that */
     uint8_t *bytes = exact(data + HEAD, size - HEAD);
-    struct sink_maker maker = {strict_sink, ""};
+    struct sink_maker maker = {.make = strict_sink, .folder = ""};
     struct report report = {.name = "fuzz"};
     struct progress progress = {.report = &report};
     struct fault fault = {0};

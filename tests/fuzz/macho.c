@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The way to the payload of a Mach-O file, thin or fat: how large the file is (4), then its beginning; the rest is zero. */
-#include "macos_macho.h"
+#include "os/macos/macho.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "harness.h"
 
 #define HEAD 4

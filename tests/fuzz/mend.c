@@ -4,7 +4,7 @@
 
 #include <zstd.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "harness.h"
 
 #define FOOT 96

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The header of a Windows program, and the zero bytes that a signer puts behind the trailer. */
-#include "windows_pe.h"
+#include "os/windows/pe.h"
 
 #include <stdlib.h>
 

@@ -23,7 +23,7 @@ static void give(int (*run)(const uint8_t *, size_t), const char *path)
     handle file;
     struct file_info info;
     size_t got;
-    must(file_look(path, true, &info) == 0 && file_open(path, &file) == 0);
+    must(file_stat(path, true, &info) == 0 && file_open(path, &file) == 0);
     uint8_t *bytes = memory_raw((size_t)info.size);
     must(file_read(file, bytes, (size_t)info.size, 0, &got) == 0 && got == info.size);
     file_close(file);

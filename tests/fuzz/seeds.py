@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.bundle import layer
-from pypack.images.image import ImageBuilder
+from pypack.formats.image import ImageBuilder
 from tests.support import machos, pe_files
 from tests.support.bundles import File, Recipe, bundle, launch_block, layer_of, pieces, tar_of, zip_of
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A tar that comes in pieces: how large they are (1 byte, in units of 64; 0: one piece), then the tar. */
-#include "tar.h"
+#include "format/tar.h"
 
 #include <stdlib.h>
 

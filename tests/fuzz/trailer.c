@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "exit_codes.h"
 #include "harness.h"
 
@@ -29,7 +29,7 @@ static void check_layers(struct bundle *bundle, uint64_t end)
         must(fits(bundle->layers[i].offset, bundle->layers[i].size, end));
         must(strlen(bundle->layers[i].folder) == 32);
     }
-    bundle_place(bundle, UINT64_MAX - end);
+    bundle_set_base(bundle, UINT64_MAX - end);
 }
 
 FUZZ(trailer)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The local entries of app.zip, by the window that moves over them. */
-#include "unpack.h"
+#include "unpack/unpack_app.h"
 
 #include "exit_codes.h"
 #include "harness.h"
@@ -8,7 +8,7 @@
 FUZZ(zip)
 {
     struct layer layer = {.kind = LAYER_APP, .size = size, .unpacked = size};
-    struct sink_maker maker = {strict_sink, ""};
+    struct sink_maker maker = {.make = strict_sink, .folder = ""};
     struct report report = {.name = "fuzz"};
     struct progress progress = {.report = &report};
     struct fault fault = {0};

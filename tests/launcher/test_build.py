@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pypack import folders, stub, targets
+from pypack.base import folders, targets
+from pypack.launcher import stub
 from tests.support.bundles import bundle, write
 from tests.support.launchers import compile_c, environment, launcher, recipe, run_step, zstd_folder
 
@@ -22,7 +23,7 @@ def test_same_bytes_in_another_folder_with_another_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", os.fspath(tmp_path / "zig cache"))
     sources = tmp_path / "another checkout ü" / "stubs"
     shutil.copytree(folders.data("stubs"), sources)
-    monkeypatch.setattr(stub, "c_files", lambda *_: [sources / file.name for file in OWN])
+    monkeypatch.setattr(stub, "c_files", lambda *_: [sources / file.relative_to(folders.data("stubs")) for file in OWN])
     again = run_step(stub.steps(TARGET), tmp_path / "another build")
     assert again.read_bytes() == first
 
@@ -36,11 +37,14 @@ def test_small_static_and_clean():
     assert b"ld-musl" not in content
 
 
-@pytest.mark.parametrize("file", [each for each in OWN if each.suffix == ".c"], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [each for each in OWN if each.suffix == ".c"], ids=lambda file: f"{file.parent.name}/{file.name}"
+)
 def test_gcc_has_nothing_to_say(file):
     if not shutil.which("gcc"):
         pytest.skip("gcc is not here: the launcher was NOT checked by a second compiler")
-    words = ["gcc", *stub.STANDARD, *stub.WARNINGS, "-O2", "-isystem", zstd_folder(), "-c", file, "-o", os.devnull]
+    include = (f"-I{folders.data('stubs')}", "-isystem", zstd_folder())
+    words = ["gcc", *stub.STANDARD, *stub.WARNINGS, "-O2", *include, "-c", file, "-o", os.devnull]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -60,7 +64,7 @@ def test_other_processor(tmp_path, target):
 
 SHA = """
 #include <stdio.h>
-#include "sha256.h"
+#include "base/sha256.h"
 int main(void)
 {
     static unsigned char bytes[1 << 16];
@@ -88,10 +92,10 @@ def test_sha256(tmp_path, way):
     main = tmp_path / "main.c"
     main.write_text(SHA)
     folder = folders.data("stubs")
-    files = [folder / "sha256.c", folder / "sha256_fast.c"]
+    files = [folder / f"base/{name}.c" for name in ("sha256", "sha256_fast", "sha256_constants")]
     if way == "portable":
         files[1] = tmp_path / "none.c"
-        files[1].write_text('#include "sha256.h"\nsha256_blocks *sha256_fast(void) { return NULL; }\n')
+        files[1].write_text('#include "base/sha256_fast.h"\nsha256_blocks *sha256_fast(void) { return NULL; }\n')
     program = tmp_path / "sha"
     compile_c(["-O2", f"-I{folder}", main, *files], program)
     for size in [*range(200), 4095, 4096, 65536, 1_000_003]:

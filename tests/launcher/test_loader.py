@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pypack import runner, targets, zig
-from pypack.images.image import read_image
-from pypack.pipeline import Context, Settings
+from pypack.base import targets
+from pypack.cli import runner
+from pypack.formats.image import read_image
+from pypack.steps import zig
+from pypack.steps.step import Context, Settings
 from tests.support.bundles import File, bundle, write
 from tests.support.launchers import STAND_IN, environment, launcher, recipe
 from tests.support.steps import made
@@ -29,7 +31,7 @@ def target(request) -> str:
 def runner_for(target: str) -> runner.Runner:
     found = runner.find(targets.load()[target])
     if isinstance(found, runner.Missing):
-        pytest.skip(f"programs for {target} were NOT started: {found.why} -> {found.do}")
+        pytest.skip(f"programs for {target} were NOT started: {found.why} -> {found.hint}")
     return found
 
 
@@ -46,7 +48,7 @@ def loader(tmp_path_factory, target) -> bytes:
 @pytest.fixture(scope="module")
 def programs(target) -> dict[str, bytes]:
     """A program, a library that it needs and a module that it loads, all dynamic."""
-    context = Context(product=STAND_IN, inputs=(), extra=(), params={}, settings=Settings(say=lambda _: None))
+    context = Context(product=STAND_IN, inputs=(), params={}, settings=Settings(say=lambda _: None))
     with zig.workshop(target.removeprefix("linux-musl-") + "-linux-musl") as tool:
         (tool.work / "helper.c").write_text(HELPER)
         (tool.work / "module.c").write_text(MODULE)
@@ -81,7 +83,9 @@ def program(tmp_path, content) -> Path:
 def start(target: str, program: Path, cache: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     found = runner_for(target)
     env = {**environment(cache, **more), **found.environment}
-    return subprocess.run([*found.words, program, *words], env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*found.command_prefix, program, *words], env=env, capture_output=True, text=True, check=False
+    )
 
 
 def test_starts_with_its_libraries_and_loads_modules(target, program, cache):
@@ -91,13 +95,13 @@ def test_starts_with_its_libraries_and_loads_modules(target, program, cache):
         (app,) = cache.glob("apps/*")
         assert (done.returncode, done.stderr) == (7, "")
         first, second, third = done.stdout.splitlines()
-        assert first == f"started {app}/bin/hello words 6"
+        assert first == f"started {app}/bin/hello words 7"
         assert second.startswith("preload none helped 41 name ")
         assert third == "module loaded"
 
 
 def test_name_of_the_process(target, program, cache):
-    if runner_for(target).words:
+    if runner_for(target).command_prefix:
         pytest.skip("under an emulator the process bears the emulator's name")
     assert start(target, program, cache).stdout.splitlines()[1].endswith("name hello")
 
@@ -112,7 +116,7 @@ def test_children_go_through_the_loader_again(target, program, cache):
 
 
 def test_what_the_host_preloads_is_left_to_the_host(target, program, cache):
-    if runner_for(target).words:
+    if runner_for(target).command_prefix:
         pytest.skip("the variable would hit the emulator")
     libraries = ("/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6", "/nowhere/none.so")
     library = next((each for each in libraries if Path(each).exists()), libraries[-1])
@@ -126,12 +130,12 @@ def test_name_that_ends_like_ldd(tmp_path, target, loader, programs, cache):
     named = write(tmp_path / "x", bundle(launcher(target), dynamic(target, loader, programs, name="myldd")))
     done = start(target, named, cache)
     assert done.returncode == 7, done.stdout
-    assert done.stdout.splitlines()[0].endswith("/bin/myldd words 5")
+    assert done.stdout.splitlines()[0].endswith("/bin/myldd words 6")
 
 
 def test_without_proc(tmp_path, target, program, cache):
     """Neither the launcher nor the loader needs /proc."""
-    if runner_for(target).words or not shutil.which("unshare"):
+    if runner_for(target).command_prefix or not shutil.which("unshare"):
         pytest.skip("no way to take /proc away here: NOT tried without it")
     script = f"mount -t tmpfs none /proc && exec '{program}' depth=1"
     done = subprocess.run(

@@ -13,8 +13,8 @@ from pathlib import Path
 import lief
 import pytest
 
-from pypack import folders, targets
-from pypack.macho import payload
+from pypack.base import folders, targets
+from pypack.formats.macho import payload
 from tests.launcher.test_start import told
 from tests.support.bundles import bundle, write
 from tests.support.launchers import SANITIZED, build_folder, environment, launcher, macos_reader, recipe
@@ -113,7 +113,7 @@ def probe() -> Path:
     if not shutil.which("gcc"):
         pytest.skip("gcc is not here: the launcher's reading of Mach-O was NOT run")
     stubs, product = folders.data("stubs"), build_folder() / "macho-probe"
-    sources = [SUPPORT / "macho_probe.c", stubs / "macos_macho.c", stubs / "memory.c"]
+    sources = [SUPPORT / "macho_probe.c", stubs / "os/macos/macho.c", stubs / "base/memory.c"]
     words = ["gcc", "-std=c11", "-g", "-O1", *SANITIZED]
     subprocess.run([*words, f"-I{stubs}", *sources, "-o", product], check=True)
     return product
@@ -215,7 +215,7 @@ def test_fat_bundle(tmp_path, cache):
 def test_damaged_bundles_are_told(tmp_path, cache, target):
     content = filled(target, bundle(b"", recipe()), tmp_path)
     damaged = {
-        "bare": (launcher(target), b"it is a launcher without its bundle"),
+        "bare": (launcher(target), b"it was cut short, or never had one"),
         "cut": (content[: len(content) // 2], b"this file holds no program: it is not whole"),
         "other": (content.replace(b"__payload", b"__elsewhe"), b"this file holds no program: it has no place for one"),
     }

@@ -9,16 +9,13 @@ import os
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.launcher.test_start import start
 from tests.support.bundles import File, bundle, write
 from tests.support.launchers import environment, launcher, recipe, sanitized, stand_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ODD = "a b\n'\"$(x)` \\ äöü☃ \udcff*"
 LOADER = "lib/ld-musl-x86_64.so.1"
@@ -68,18 +65,20 @@ def test_words(program, cache):
         facts = start([program, "one", "", ODD], environment(cache))
         words = facts["word"]
         assert words[:8] == prefix(cache)
-        options, (boot, path, lock, called) = words[8:10], words[10:14]
-        assert options == ["-I", "-S"]
-        assert re.fullmatch(re.escape(f"{cache}") + r"/layers/[0-9a-f]{32}/boot\.pyc", boot)
+        option, main, path, lock, number, called = words[8:14]
+        assert option == "-O"
+        assert re.fullmatch(re.escape(f"{cache}") + r"/layers/[0-9a-f]{32}/app/main\.py", main)
         assert (path, called) == (os.fspath(program), os.fspath(program))
         assert int(lock) >= 10
+        assert re.fullmatch("[0-9a-f]{32}", number)
         assert words[14:] == ["one", "", ODD]
 
 
 def test_environment_is_that_of_the_caller(program, cache):
     env = environment(cache, LD_PRELOAD="/nowhere/x.so", LD_LIBRARY_PATH="/nowhere", UMLAUT="ä\udcff")
     facts = start([program], env)
-    assert sorted(facts["variable"]) == sorted(f"{name}={value}" for name, value in env.items())
+    added = f"PYTHONPATH={layer_of(cache, 'boot.pyc').parent}"
+    assert sorted(facts["variable"]) == sorted([*(f"{name}={value}" for name, value in env.items()), added])
 
 
 def test_shim_starts_python_through_the_loader(program, cache, shim):
@@ -98,14 +97,21 @@ def test_shim_is_the_launcher_itself(program, cache, shim):
     lines = dict(line.split("=", 1) for line in (shim.parent.parent / "shim").read_text().splitlines())
     loader, _, _, _, libraries, _, _, python = prefix(cache)
     named = {"python": python, "interpreter": os.fspath(shim), "loader": loader, "libraries": libraries}
+    named["main"] = os.fspath(layer_of(cache, "boot.pyc").parent)
+    named["id"] = shim.parents[1].name
     assert lines == {"launch": "loader", **named}
 
 
 def test_shim_takes_the_path_it_is_called_by(shim, cache, tmp_path):
-    """A virtual environment is a link to the interpreter; Python finds pyvenv.cfg beside the link."""
-    link = tmp_path / "python"
+    """A virtual environment is a link to the interpreter; Python finds pyvenv.cfg beside the link, or above it."""
+    link = tmp_path / "env/bin/python"
+    link.parent.mkdir(parents=True)
     link.symlink_to(shim)
-    assert start([link], environment(cache))["word"][6] == os.fspath(link)
+    assert start([link], environment(cache))["word"][6] == os.fspath(shim), "no environment goes with the link"
+    for place in (link.parent, link.parent.parent):
+        (place / "pyvenv.cfg").write_text("home = /nowhere\n")
+        assert start([link], environment(cache))["word"][6] == os.fspath(link)
+        (place / "pyvenv.cfg").unlink()
     done = start(["sh", "-c", f"exec '{shim}' x"], environment(cache))
     assert done["word"][6:] == [os.fspath(shim), prefix(cache)[7], "x"]
     for name in ("python", "/nowhere/python", ""):
@@ -118,6 +124,7 @@ def test_shim_that_path_leads_to(shim, cache, tmp_path):
     link = tmp_path / "lk/bin/mypy3"
     link.parent.mkdir(parents=True)
     link.symlink_to(shim)
+    (tmp_path / "lk/pyvenv.cfg").write_text("home = /nowhere\n")
     for folder in (os.fspath(link.parent), "lk/bin"):
         env = environment(cache, PATH=folder)
         facts = start([shutil.which("env"), "mypy3", "x"], env, cwd=tmp_path)
@@ -158,9 +165,11 @@ def test_what_is_missing_is_mended(program, cache, shim):
 
 def test_cache_that_was_moved(program, cache, shim, tmp_path):
     moved = cache.rename(tmp_path / "moved")
-    start([program], environment(moved))
-    (again,) = moved.glob("apps/*/bin/hello")
-    assert start([again, "x"], environment(moved))["word"] == [*prefix(moved), "x"]
+    python = Path(start([program], environment(moved))["word"][6])
+    before = os.fspath(shim).replace(os.fspath(cache), os.fspath(moved))
+    assert os.fspath(python) != before, "that one may be in use, by a machine that has the cache at its path"
+    facts = start([python, "x"], environment(moved))
+    assert facts["word"][6:] == [os.fspath(python), os.fspath(layer_of(moved, "bin/python3")), "x"]
 
 
 def test_folder_with_a_colon_is_passed_over(program, tmp_path):
@@ -171,7 +180,82 @@ def test_folder_with_a_colon_is_passed_over(program, tmp_path):
     assert start([program], env)["word"][0].startswith(f"{other}/.cache/pypack/apps/")
     done = subprocess.run([program], env=environment(tmp_path / "a:b"), capture_output=True, text=True, check=False)
     assert done.returncode == 104
-    assert "colon" in done.stderr
+    assert f'{tmp_path}/a:b (PYPACK_CACHE_DIR): its name holds ":"' in done.stderr
+
+
+def test_two_machines_that_have_a_cache_at_two_paths(program, cache, tmp_path):
+    """Neither takes the other's folder away, however often they start by turns."""
+    if os.geteuid() != 0:
+        pytest.skip("a second path takes root: one cache at two paths was NOT tested")
+    start([program], environment(cache))
+    (app,) = cache.glob("apps/*")
+    number = app.joinpath("pyvenv.cfg").stat().st_ino
+    other = tmp_path / "other"
+    other.mkdir()
+    subprocess.run(["mount", "--bind", cache, other], check=True)
+    try:
+        names = {Path(start([program], environment(place))["word"][6]).parents[1].name for place in (other, cache) * 3}
+    finally:
+        subprocess.run(["umount", other], check=True)
+    assert app.name in names
+    assert len(names) == 2
+    assert app.joinpath("pyvenv.cfg").stat().st_ino == number
+
+
+def plain_recipe():
+    return recipe(extra=("version=1.0", "target=linux-musl-x86_64", "launch=exec"))
+
+
+@pytest.fixture
+def interpreter(tmp_path, cache) -> Path:
+    """The interpreter of a program whose Python needs no loader."""
+    start([write(tmp_path / "hello", bundle(launcher(), plain_recipe()))], environment(cache))
+    (found,) = cache.glob("apps/*/bin/hello")
+    return found
+
+
+def test_an_interpreter_is_hidden_what_would_mislead_it(interpreter, cache):
+    env = environment(cache, PYTHONHOME="/nowhere", PYTHONPATH="/some", PYTHONUNBUFFERED="1")
+    facts = start([interpreter, "-c", ""], env)
+    assert facts["word"] == [os.fspath(interpreter), "-c", ""]
+    env["PYPACK_HIDDEN_PYTHONHOME"] = env.pop("PYTHONHOME")
+    assert sorted(facts["variable"]) == sorted(f"{name}={value}" for name, value in env.items())
+    outer = start([interpreter], {**env, "PYTHONHOME": "", "PYPACK_OUTER_PYTHONPATH": "/some"})["variable"]
+    assert "PYPACK_HIDDEN_PYTHONPATH=/some" in outer, "it comes from outside: only what the program sets counts"
+    assert [name for name in ("python", "python3") if not interpreter.with_name(name).samefile(interpreter)] == []
+
+
+def test_an_interpreter_holds_the_program(interpreter, cache, tmp_path):
+    env = environment(cache, STAND_IN_WAIT="30")
+    running = subprocess.Popen([interpreter, "x"], env=env, stdout=subprocess.PIPE)
+    assert running.stdout
+    while b"folder" not in running.stdout.readline():
+        pass
+    clean = [tmp_path / "hello"]
+    done = subprocess.run(clean, env=environment(cache, PYPACK_SELF="clean"), capture_output=True, check=False)
+    running.kill()
+    running.communicate()
+    assert done.returncode == 110
+    assert b" is running" in done.stderr
+    subprocess.run(clean, env=environment(cache, PYPACK_SELF="clean"), capture_output=True, check=True)
+
+
+def test_the_words_of_a_main_program_start_the_bundle(tmp_path, cache):
+    """Reloaders start themselves by the words of their process; a lock's number among them means nothing any more."""
+    program = write(tmp_path / "hello", bundle(launcher(), plain_recipe()))
+    words = start([program, "one", "-two"], environment(cache))["word"]
+    assert words[-2:] == ["one", "-two"]
+    again = start(words, environment(cache))["word"]
+    assert again == words
+    other = start([words[0], *words[2:4], "x"], environment(cache))["word"]
+    assert other == [words[0], *words[2:4], "x"], "fewer words are a child's"
+    main = words[2]
+    for child in (
+        [main, "worker", "7", "0" * 32, "x"],
+        [main, words[3], "7", "0" * 32, "x"],
+        [main, "./x", *words[4:]],
+    ):
+        assert start([words[0], *child], environment(cache))["word"] == [words[0], *child]
 
 
 SENSELESS = {

@@ -40,10 +40,11 @@ def start(words, env, **more) -> dict[str, list[str]]:
 def test_words(hello, cache):
     facts = start([hello, "one", "", ODD], environment(cache))
     root = os.fspath(cache)
-    first, *options, boot, path, descriptor, called = facts["word"][:7]
+    first, *options, main, path, descriptor, number, called = facts["word"][:7]
     assert re.fullmatch(re.escape(root) + r"/apps/[0-9a-f]{32}/bin/hello", first)
-    assert options == ["-I", "-S"]
-    assert re.fullmatch(re.escape(root) + r"/layers/[0-9a-f]{32}/boot\.pyc", boot)
+    assert options == ["-O"]
+    assert re.fullmatch(re.escape(root) + r"/layers/[0-9a-f]{32}/app/main\.py", main)
+    assert number == verify.read(hello).id
     assert path == os.fspath(hello)
     assert int(descriptor) >= 10
     assert called == os.fspath(hello)
@@ -66,7 +67,45 @@ def test_environment_passes_byte_for_byte(hello, cache):
     own = {"PYPACK_DEBUG": "0", "PYPACK_DRYRUN": "", "PYPACK_INTERPRETER": "0", "PYPACK_SELF": ""}
     env = environment(cache, ODD="=x=", UMLAUT="ä\udcff", EMPTY="", PYPACK_DEBUGGER="stays", **{"with space": "1"})
     facts = start([hello], {**env, **own})
-    assert sorted(facts["variable"]) == sorted(f"{name}={value}" for name, value in env.items())
+    (layer,) = cache.glob("layers/*/boot.pyc")
+    added = {"PYTHONPATH": os.fspath(layer.parent)}
+    assert facts["variable"] == [f"{name}={value}" for name, value in {**env, **added}.items()]
+
+
+HIDDEN = ("PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "PYTHON_PRESITE", "__PYVENV_LAUNCHER__")
+"""What says where the runtime is."""
+SHOWN = ("PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUSERBASE")
+"""What says how Python runs."""
+
+
+def test_variables_that_choose_code_are_hidden_in_their_place(hello, cache):
+    more = dict.fromkeys((*HIDDEN, "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP", *SHOWN), "value")
+    env = environment(cache, **more)
+    facts = start([hello], env)
+    renamed = {("PYPACK_HIDDEN_" + name if name in (*HIDDEN, "PYTHONPATH", "PYTHONSAFEPATH") else name): value
+               for name, value in env.items()}  # fmt: skip
+    (layer,) = cache.glob("layers/*/boot.pyc")
+    added = [f"PYTHONPATH={layer.parent}", "PYPACK_OUTER_PYTHONPATH=value"]
+    assert facts["variable"] == [*(f"{name}={value}" for name, value in renamed.items()), *added]
+    interpreter = start([hello], {**env, "PYPACK_INTERPRETER": "1"})
+    del renamed["PYTHONSTARTUP"]
+    assert interpreter["variable"] == [*(f"{name}={value}" for name, value in renamed.items()), added[1]]
+
+
+def test_nobody_else_gives_hidden_names(hello, cache):
+    """What has one is given back its own by the bootstrap, so that only the launcher may hide anything."""
+    env = environment(cache, PYPACK_HIDDEN_PYTHONINSPECT="1", PYPACK_HIDDEN_LD_PRELOAD="/nowhere.so")
+    for more in ({}, {"PYPACK_INTERPRETER": "1"}):
+        assert not [line for line in start([hello], {**env, **more})["variable"] if "HIDDEN" in line]
+
+
+def test_a_standard_environment_counts_for_an_interpreter(tmp_path, cache):
+    base = recipe()
+    program = write(tmp_path / "hello", bundle(launcher(), recipe(extra=(*base.extra, "environment=standard"))))
+    env = environment(cache, PYTHONPATH="value", PYTHONSTARTUP="value", PYTHONHOME="value")
+    told = start([program], {**env, "PYPACK_INTERPRETER": "1"})["variable"]
+    assert {"PYTHONPATH=value", "PYTHONSTARTUP=value", "PYPACK_HIDDEN_PYTHONHOME=value"} <= set(told)
+    assert "PYPACK_HIDDEN_PYTHONPATH=value" in start([program], env)["variable"], "the bootstrap reads it"
 
 
 def test_descriptors_signals_mask_and_folder(hello, cache, tmp_path):
@@ -78,7 +117,7 @@ def test_descriptors_signals_mask_and_folder(hello, cache, tmp_path):
 
     for _ in ("cold", "warm"):
         facts = start([hello], environment(cache), cwd=tmp_path, preexec_fn=prepare, close_fds=False)
-        lock = facts["word"][5]
+        lock = facts["word"][4]
         ours = {"0", "1", "2", "20"}
         assert {lock} | ours <= set(facts["open"])
         assert facts["umask"] == ["77"]
@@ -114,7 +153,7 @@ def test_link_and_path(hello, cache, tmp_path):
     link = tmp_path / "other name"
     link.symlink_to(hello.name)
     facts = start([link, "x"], environment(cache))
-    assert facts["word"][4:] == [os.fspath(hello), facts["word"][5], os.fspath(link), "x"]
+    assert facts["word"][3:] == [os.fspath(hello), *facts["word"][4:6], os.fspath(link), "x"]
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "greet").symlink_to(hello)
@@ -130,7 +169,7 @@ def test_odd_folders(program, tmp_path):
     folder.mkdir()
     hello = write(folder / "hel lo", program)
     facts = start([hello], environment(folder / "cä che"))
-    assert facts["word"][4] == os.fspath(hello)
+    assert facts["word"][3] == os.fspath(hello)
     assert facts["word"][0].startswith(os.fspath(folder / "cä che"))
 
 
@@ -161,7 +200,44 @@ def test_interpreter(hello, cache):
     assert facts["word"][0].startswith(os.fspath(cache / "apps"))
     assert facts["word"][1:] == ["-c", "x"]
     assert not [line for line in facts["variable"] if line.startswith("PYPACK_INTERPRETER")]
-    assert max(map(int, facts["open"])) <= 9
+    assert max(map(int, facts["open"])) >= 10, "the lock: it holds the program as its own processes do"
+
+
+CHILDREN = [
+    ["-c", "from multiprocessing.spawn import spawn_main; spawn_main(pipe_handle=7)", "--multiprocessing-fork"],
+    ["-B", "-E", "-c", "from multiprocessing.resource_tracker import main;main(5)"],
+    ["-c", "from multiprocess.forkserver import main; main(3, 4, ['__main__'], **{})"],
+    ["-c", "from billiard.semaphore_tracker import main;main(3)"],
+    ["-c", "from joblib.externals.loky.backend.resource_tracker import main; main(7, False)"],
+    ["-m", "joblib.externals.loky.backend.popen_loky_posix", "--process-name", "x"],
+    ["--multiprocessing-fork", "parent_pid=1", "pipe_handle=2"],
+    ["-c", "from billiard.spawn import spawn_main; spawn_main()", "--billiard-fork"],
+]  # fmt: skip
+OTHERS = [
+    [],
+    ["-c"],
+    ["-c", "from multiprocessing import spawn"],
+    ["-c", "import multiprocessing.spawn"],
+    ["-c", "from x.spawn import spawn_main;"],
+    ["x", "-c", "from multiprocessing.spawn import spawn_main;"],
+    ["-m"],
+    ["-m", "loky"],
+]
+
+
+@pytest.mark.parametrize("words", CHILDREN, ids=lambda words: " ".join(words)[:40])
+def test_a_child_in_the_place_of_the_program_ends(hello, cache, words):
+    """Else it would be the program once more, and start children of its own."""
+    done = subprocess.run([hello, *words], env=environment(cache), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (112, "")
+    assert "sys.executable" in done.stderr
+    assert "word" in start([hello, *words], environment(cache, PYPACK_INTERPRETER="1"))
+
+
+def test_other_words_are_the_program_s(hello, cache):
+    for words in OTHERS:
+        found = start([hello, *words], environment(cache))["word"]
+        assert found[len(found) - len(words) :] == words
 
 
 def test_dry_run_writes_nothing(hello, cache):
@@ -184,18 +260,25 @@ def test_narration(hello, cache):
         [hello], env=environment(cache, PYPACK_DEBUG="1"), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0
-    for word in ("bundle", "cache folder", "unpacking the runtime layer", "starting"):
-        assert word in done.stderr
+    told = [re.sub(r"^pypack +[0-9.]+ ms  ", "", line) for line in done.stderr.splitlines()]
+    for line in (
+        f"bundle {hello}, ",
+        f"cache folder {cache} (",
+        "unpacking the runtime layer, ",
+        f"starting {cache}/apps/",
+    ):
+        assert [each for each in told if each.startswith(line)], line
 
 
 def test_app_folder_is_a_virtual_environment(hello, cache):
     facts = start([hello], environment(cache))
     folder = Path(facts["word"][0]).parent.parent
     settings = (folder / "pyvenv.cfg").read_text().splitlines()
-    runtime = (folder / "bin/hello").resolve().parents[1]
+    runtime = (folder / "python/hello").resolve().parents[1]
     assert f"home = {runtime}/bin" in settings
     assert "include-system-site-packages = false" in settings
-    assert not (folder / "bin/hello").readlink().is_absolute()
+    assert not (folder / "python/hello").readlink().is_absolute()
+    assert {each.name for each in (folder / "bin").iterdir()} == {"hello", "python", "python3"}
     site = folder / "lib/python3.13/site-packages"
     lines = (site / "pypack.pth").read_text().splitlines()
     assert [(site / line).resolve().name for line in lines] == ["app", "site-packages"]
@@ -225,7 +308,7 @@ def test_layers_hold_what_was_put_in(hello, cache):
                 assert path.is_dir()
             else:
                 assert path.read_bytes() == member.data
-                assert path.stat().st_mode & 0o777 == (0o755 if member.executable else 0o644)
+                assert path.stat().st_mode & 0o777 == (0o555 if member.executable else 0o444)
     assert (cache / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
 
 
@@ -239,7 +322,7 @@ def test_frames_of_all_sizes(tmp_path, cut):
     made = recipe(runtime=[*files, *more])
     program = write(tmp_path / "hello", bundle(launcher(), made, cut=(cut[0], large)))
     facts = start([program], environment(tmp_path / "cache"))
-    runtime = (Path(facts["word"][0]).parent / "hello").resolve().parents[1]
+    runtime = Path(facts["word"][0]).parents[1].joinpath("python/hello").resolve().parents[1]
     for file in files:
         assert (runtime / file.path).read_bytes() == file.data
     assert (runtime / "data/link").readlink().as_posix() == "n" * 120 + "0"
@@ -252,12 +335,11 @@ def test_terminal_gets_one_line_that_goes_away(tmp_path, cache):
     above, below = pty.openpty()
     process = subprocess.Popen([program], env=environment(cache), stdout=subprocess.DEVNULL, stderr=below)
     os.close(below)
-    for _ in range(8):  # time passes in the middle of it, however fast the machine is
-        if process.poll() is None:
-            time.sleep(0.02)
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(0.6)
-            process.send_signal(signal.SIGCONT)
+    while process.poll() is None:  # time passes in the middle of it, however fast the machine is
+        time.sleep(0.005)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGCONT)
     shown = b""
     try:
         while part := os.read(above, 65536):
@@ -284,7 +366,7 @@ def test_nothing_but_the_bundle(tmp_path, program, proc):
     assert done.returncode == 0, done.stderr
     facts = told(done.stdout)
     assert facts["word"][0].startswith("/tmp/pypack-0/apps/")
-    assert facts["word"][4] == "/hello"
+    assert facts["word"][3] == "/hello"
     assert (root / "tmp/pypack-0").stat().st_mode & 0o777 == 0o700
 
 
@@ -299,4 +381,4 @@ def test_relative_start_without_proc(tmp_path, program):
     script = f"cd '{root}' && exec env -i PATH=. \"$(command -v chroot)\" . hello"
     done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert told(done.stdout)["word"][4] == "/sub/real"
+    assert told(done.stdout)["word"][3] == "/sub/real"

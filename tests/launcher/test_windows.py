@@ -52,7 +52,7 @@ def test_words(windows, facts):
     source = "import subprocess, sys; sys.stdout.buffer.write(subprocess.run(sys.argv[1:], stdout=-1).stdout)"
     found = told(windows.python(source, windows_path(facts), *ODD))
     assert found["argv"] == [windows_path(facts), *ODD]
-    assert found["orig"] == found["argv"]
+    assert found["orig"] == [found["executable"], *found["argv"]]
 
 
 LONE = "import subprocess,sys; subprocess.run([sys.argv[1], 'x\\ud800y', '\\udc00\\ud83d'], check=True)"
@@ -79,10 +79,12 @@ def test_what_the_program_sees(windows, facts):
     cache = windows_path(windows.cache)
     assert found["argv"] == [windows_path(facts)]
     assert found["bundle"] == windows_path(facts)
-    assert found["executable"] == f"{cache}\\apps\\{found['id']}\\bin\\facts.exe"
+    assert found["executable"] == f"{cache}\\apps\\{found['id']}\\Scripts\\facts.exe"
     assert found["base"] == found["executable"]
-    assert all(entry.startswith(f"{cache}\\layers\\") for entry in found["path"]), found["path"]
-    assert [entry.rsplit("\\", 1)[1] for entry in found["path"]] == ["app", "DLLs", "Lib"]
+    *layers, own = found["path"]
+    assert all(entry.startswith(f"{cache}\\layers\\") for entry in layers), layers
+    assert [entry.rsplit("\\", 1)[1] for entry in layers] == ["app", "DLLs", "Lib"]
+    assert own == f"{cache}\\apps\\{found['id']}\\Lib\\site-packages"
     assert found["file"].startswith(found["path"][0])
 
 
@@ -93,6 +95,7 @@ def test_environment_is_that_of_a_plain_python(windows, facts):
     source = "import json, os, sys; sys.stdout.buffer.write(json.dumps(dict(os.environ)).encode())"
     plain = json.loads(windows.python(source, **own, **more).stdout)
     changing = {"WINELOADERNOEXEC", "WINEPRELOADRESERVE"}
+    assert found.pop("PYPACK_OUTER_PYTHONPATH") == more["PYTHONPATH"], "children tell by it whose PYTHONPATH they see"
     assert {name: plain[name] for name in plain if name not in own and name not in changing} == {
         name: found[name] for name in found if name not in changing
     }
@@ -117,7 +120,7 @@ def test_nothing_beside_the_program_is_used(windows, tmp_path):
     for name in ("python313.dll", "python3.dll", "vcruntime140.dll", "libffi-8.dll", "sqlite3.dll", "libssl-3.dll"):
         (tmp_path / name).write_bytes(b"no library")
     done = windows.start(path)
-    assert (done.returncode, text(done.stdout)) == (0, "clean 1\nTrue\nnot found\n"), done.stderr
+    assert (done.returncode, text(done.stdout)) == (0, "clean 0\nTrue\nnot found\n"), done.stderr
 
 
 VCX = "__declspec(dllexport) int vcx(void) { return 42; }"
@@ -163,8 +166,9 @@ def test_a_cache_whose_name_changes_its_length_in_small_letters(windows, tmp_pat
     path = program(tmp_path / "dotted.exe", FACTS, name="dotted")
     cache = tmp_path / "\u0130\u0130 cache"
     found = told(windows.with_cache(cache).start(path))
-    assert [entry.rsplit("\\", 1)[1] for entry in found["path"]] == ["app", "DLLs", "Lib"]
-    assert all(entry.startswith(f"{windows_path(cache)}\\layers\\") for entry in found["path"]), found["path"]
+    layers = found["path"][:-1]
+    assert [entry.rsplit("\\", 1)[1] for entry in layers] == ["app", "DLLs", "Lib"]
+    assert all(entry.startswith(f"{windows_path(cache)}\\layers\\") for entry in layers), layers
 
 
 LONG_CACHE = 195

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pypack import folders
+from pypack.base import folders
 from tests.support.bundles import File, bundle, write
 from tests.support.windows import facts, launcher, program, recipe, text, told, windows, windows_path
 
@@ -28,6 +28,8 @@ def test_self_commands(windows, facts, tmp_path):
     assert "not in the cache" not in text(run("info").stdout)
     assert text(run("verify").stdout).count("sound in the bundle and in the cache") == 2
     damaged = next((own.cache / "layers").glob("*/Lib/os.pyc"))
+    assert not damaged.stat().st_mode & 0o222, "files in a layer are read-only"
+    damaged.chmod(0o644)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
     assert "was damaged in the cache, unpacked again" in text(run("verify").stdout)
     done = run("clean")
@@ -61,7 +63,7 @@ def test_a_damaged_layer_is_named(windows, facts, tmp_path):
     content[len(content) // 2] ^= 1
     done = windows.with_cache(tmp_path / "cache").start(write(tmp_path / "bad.exe", bytes(content)))
     assert done.returncode == 103
-    assert "frame" in text(done.stderr)
+    assert "piece" in text(done.stderr)
 
 
 def test_threads_that_make_the_same_folders(windows, tmp_path):
@@ -101,11 +103,11 @@ RIGHTS = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "windows_rights.c"
-_Noreturn void report_no_memory(void) { exit(107); }
+#include "os/windows/rights.c"
+void system_show_error(const char *bytes, size_t size) { (void)bytes, (void)size; }
 int main(int argc, char **argv)
 {
-    TOKEN_USER *self = user();
+    TOKEN_USER *self = find_user();
     for (int i = 1; i + 1 < argc; i += 2) {
         PSECURITY_DESCRIPTOR whole;
         BOOL given, defaulted;
@@ -138,7 +140,7 @@ def test_whose_rights_are_trusted(windows, tmp_path):
     """Permissions as the system parses them; wine keeps none on a folder, so the function is asked directly."""
     stubs, source, made = folders.data("stubs"), tmp_path / "rights.c", tmp_path / "rights.exe"
     source.write_text(RIGHTS)
-    parts = [stubs / f"{name}.c" for name in ("memory", "text", "windows_text")]
+    parts = [stubs / f"{name}.c" for name in ("base/memory", "base/text", "os/windows/text")]
     words = [sys.executable, "-m", "ziglang", "cc", "-target", "x86_64-windows-gnu", f"-I{stubs}"]
     subprocess.run([*words, source, *parts, "-ladvapi32", "-o", made], check=True, cwd=tmp_path)
     done = windows.start(made, *[word for pair in FIT + UNFIT for word in pair])

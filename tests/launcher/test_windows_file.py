@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pypack import folders, stub, targets
+from pypack.base import folders, targets
+from pypack.launcher import stub
 from tests.support.bundles import bundle, write
 from tests.support.launchers import SANITIZED, build_folder, run_step
 from tests.support.windows import TARGET, facts, launcher, recipe, text, windows
@@ -127,8 +128,8 @@ HEADERS = """
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "trailer.h"
-#include "windows_pe.h"
+#include "format/trailer.h"
+#include "os/windows/pe.h"
 static void look(const unsigned char *bytes, size_t size)
 {
     unsigned char *copy = malloc(size ? size : 1);
@@ -165,7 +166,7 @@ def test_hostile_headers(tmp_path):
         pytest.skip("gcc is not here: damaged headers were NOT read under the sanitizers")
     source, made, stubs = tmp_path / "headers.c", tmp_path / "headers", folders.data("stubs")
     source.write_text(HEADERS)
-    words = ["gcc", *stub.STANDARD, *SANITIZED, f"-I{stubs}", source, stubs / "windows_pe.c", "-o", made]
+    words = ["gcc", *stub.STANDARD, *SANITIZED, f"-I{stubs}", source, stubs / "os/windows/pe.c", "-o", made]
     subprocess.run(words, check=True)
     done = subprocess.run([made], input=launcher()[:4096], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

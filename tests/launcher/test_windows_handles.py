@@ -107,7 +107,7 @@ def test_gui_program(windows, tmp_path):
     path = program(tmp_path / "gui.exe", "import sys; open(sys.argv[1], 'w').write(sys.executable)", "gui", name="gui")
     out = tmp_path / "written"
     assert windows.start(path, windows_path(out)).returncode == 0
-    assert out.read_text().endswith("\\bin\\gui.exe")
+    assert out.read_text().endswith("\\Scripts\\gui.exe")
 
 
 def test_errors_of_a_gui_program_go_to_standard_error_where_there_is_one(windows, tmp_path):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from pypack import runner, targets
+from pypack.base import targets
+from pypack.cli import runner
 from tests.packages import room
 from tests.packages.table import LEFT_OUT, PACKAGES, TARGETS, Package
 from tests.support import tls
@@ -46,7 +47,7 @@ def _try(target: str, packages: Sequence[Package], table: Table, servers: tls.Se
     """Build for a target and start each program; rows go into ``table``, what went wrong is returned."""
     found = runner.find(targets.load()[target])
     if isinstance(found, runner.Missing):
-        table.add_row("all", target, "", "CANNOT", "", f"{found.why} -> {found.do}")
+        table.add_row("all", target, "", "CANNOT", "", f"{found.why} -> {found.hint}")
         return []
     print(f"building for {target}, to be started by {found.name}", flush=True)
     done, bundle = room.build(target)

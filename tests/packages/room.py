@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import runner, targets
+from pypack.base import targets
 from tests.cases.conftest import HERE, Done, run
 from tests.packages.table import TARGETS, Package
 
 if TYPE_CHECKING:
+    from pypack.cli import runner
     from tests.support.tls import Servers
 
 PROGRAMS = Path(__file__).with_name("programs")
@@ -43,10 +44,10 @@ def start(package: Package, bundle: Path, by: runner.Runner, servers: Servers, c
     """Start a program of ``bundle``, which unpacks to ``cache``, in the folder above that."""
     words = [package.name, *(word.format_map(asdict(servers)) for word in package.arguments)]
     env = {**os.environ, **by.environment, "PYPACK_CACHE_DIR": str(cache)}
-    done = run([*by.words, bundle, *words], env=env, cwd=cache.parent, timeout=60 * MINUTES)
+    done = run([*by.command_prefix, bundle, *words], env=env, cwd=cache.parent, timeout=60 * MINUTES)
     shown = Path(os.path.relpath(bundle))
     return Outcome(
-        command=shlex.join([*by.words, str(shown if ".." not in shown.parts else bundle), *words]),
+        command=shlex.join([*by.command_prefix, str(shown if ".." not in shown.parts else bundle), *words]),
         started=done.out.startswith(f"started {package.name}:"),
         worked=done.code == 0 and "did its work: " in done.out,
         told=f"{done.text}\nexit code {done.code}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pypack import runner, targets
+from pypack.base import targets
+from pypack.cli import runner
 from tests.cases.conftest import copy_tree
 from tests.packages import room
 from tests.packages.table import LEFT_OUT, PACKAGES, TARGETS
@@ -40,7 +41,7 @@ def test_a_package_does_its_work(built, servers, target, package):
         pytest.skip(f"LEFT OUT on {target}: {why}")
     found = runner.find(targets.load()[target])
     if isinstance(found, runner.Missing):
-        pytest.skip(f"NOT STARTED on {target}: {found.why} -> {found.do}")
+        pytest.skip(f"NOT STARTED on {target}: {found.why} -> {found.hint}")
     bundle, cache = built(target)
     outcome = room.start(package, bundle, found, servers, cache)
     assert outcome.started, outcome.told

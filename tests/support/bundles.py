@@ -43,7 +43,8 @@ class Recipe:
     name: str = "hello"
     python: str = "bin/python3"
     boot: str = "boot.pyc"
-    options: tuple[str, ...] = ("-I", "-S")
+    main: str = "app/main.py"
+    options: tuple[str, ...] = ("-O",)
     site: str = "lib/site-packages"
     paths: tuple[str, ...] = ("app:app",)
     sentinels: tuple[str, ...] = ()
@@ -104,6 +105,18 @@ def layer_of(cut: list[tuple[bytes, int]], level: int = 3) -> tuple[bytes, bytes
     return head + table + b"".join(packed), hashlib.sha256(b"".join(told)).digest()
 
 
+def listed(members: list[File], name: str) -> list[File]:
+    """Return the members and the list of them, by which a program finds out what of it is damaged."""
+    plain = sorted((each for each in members if not each.link and not each.folder), key=lambda each: each.path.encode())
+    lines = [f"{len(each.data)} {hashlib.sha256(each.data).hexdigest()[:16]} {each.path}\n" for each in plain]
+    return [*members, File(path=name, data="".join([*lines, f"{len(lines)}\n"]).encode())]
+
+
+def folder_of(members: list[File]) -> str:
+    """Return the name that a layer of these members has in the cache."""
+    return layer_of(pieces(tar_of(members)))[1][:16].hex()
+
+
 @functools.lru_cache(maxsize=8)
 def _packed(data: bytes, level: int) -> bytes:
     return zstandard.ZstdCompressor(level=level).compress(data)
@@ -130,7 +143,8 @@ def zip_of(members: list[File]) -> tuple[bytes, bytes]:
 def launch_block(recipe: Recipe) -> bytes:
     """Return the `key=value` part of the trailer."""
     lines = [
-        f"name={recipe.name}", f"python={recipe.python}", f"boot={recipe.boot}", f"site={recipe.site}", *recipe.extra,
+        f"name={recipe.name}", f"python={recipe.python}", f"boot={recipe.boot}", f"main={recipe.main}",
+        f"site={recipe.site}", *recipe.extra,
         *(f"option={word}" for word in recipe.options), *(f"path={word}" for word in recipe.paths),
         *(f"sentinel={word}" for word in recipe.sentinels),
     ]  # fmt: skip

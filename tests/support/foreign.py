@@ -15,12 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pypack import runner, targets
+from pypack.base import targets
+from pypack.cli import runner
+from pypack.graph import bundles, description
+from pypack.plan import planner
+from pypack.project import program
+from pypack.steps.step import Settings
 from tests.cases.conftest import Checkout, Done, copy_tree, run
 from tests.support import targets as fixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 TABLE = targets.load()
@@ -82,7 +87,7 @@ def start(tmp_path):
     def call(bundle: Path, target: str, *words: str, env: dict[str, str] | None = None) -> Done:
         found = runner_for(target)
         own = {**os.environ, **found.environment, "PYPACK_CACHE_DIR": str(tmp_path / "bundle-cache"), **(env or {})}
-        return run([*found.words, bundle, *words], env=own, cwd=tmp_path, timeout=300)
+        return run([*found.command_prefix, bundle, *words], env=own, cwd=tmp_path, timeout=300)
 
     return call
 
@@ -90,5 +95,14 @@ def start(tmp_path):
 def runner_for(target: str) -> runner.Runner:
     found = runner.find(TABLE[target])
     if isinstance(found, runner.Missing):
-        pytest.skip(f"NOT STARTED on {target}: {found.why} -> {found.do}")
+        pytest.skip(f"NOT STARTED on {target}: {found.why} -> {found.hint}")
     return found
+
+
+def planned_products(place, app: str, names: Iterable[str], **settings) -> set[str]:
+    """The products of all steps of a program's bundles, whatever of them a cache has."""
+    project = program.load(place.path / app, **settings)
+    plans = planner.bundles(
+        project, [TABLE[name] for name in names], build=place.path / "build", settings=Settings(say=lambda _: None)
+    )
+    return {step.product for plan in plans for step in description.all_steps(bundles.bundle(plan))}

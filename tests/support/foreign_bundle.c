@@ -6,12 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "macos_macho.h"
-#include "system.h"
+#include "base/system.h"
+#include "base/text.h"
+#include "os/macos/macho.h"
 
+bool __wrap_system_copies_launcher(void);
 bool __wrap_system_self(unsigned way, struct text *path, handle *file, uint64_t *size, oserr *error);
 const char *__wrap_system_payload(handle file, uint64_t size, struct payload *payload);
 bool __wrap_system_version(const char *part, handle self, unsigned *major, unsigned *minor);
+
+bool __wrap_system_copies_launcher(void)
+{
+    return false;
+}
 
 bool __wrap_system_self(unsigned way, struct text *path, handle *file, uint64_t *size, oserr *error)
 {
@@ -21,7 +28,7 @@ bool __wrap_system_self(unsigned way, struct text *path, handle *file, uint64_t 
         return false;
     text_clear(path);
     text_add(path, name);
-    *error = file_look(name, true, &info);
+    *error = file_stat(name, true, &info);
     *size = info.size;
     if (!*error)
         *error = file_open(name, file);

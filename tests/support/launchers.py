@@ -10,8 +10,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from pypack import folders, stub, targets, zig
-from pypack.pipeline import Context, Settings, Step
+from pypack.base import folders, targets
+from pypack.launcher import stub
+from pypack.steps import zig
+from pypack.steps.step import Context, Settings, Step
 from tests.support.bundles import File, Recipe
 
 MUSL = "linux-musl-x86_64"
@@ -27,7 +29,7 @@ def run_step(step: Step, build: Path) -> Path:
     inputs = tuple(run_step(each, build) if isinstance(each, Step) else each for each in step.inputs)
     product.parent.mkdir(parents=True, exist_ok=True)
     settings = Settings(say=lambda _: None)
-    step.run(Context(product=product, inputs=inputs, extra=(), params=step.params, settings=settings))
+    step.run(Context(product=product, inputs=inputs, params=step.params, unhashed=step.unhashed, settings=settings))
     return product
 
 
@@ -45,7 +47,7 @@ def launcher(target: str = MUSL, launch: str = "") -> bytes:
 
 @functools.cache
 def zstd_folder() -> Path:
-    from pypack.images import image
+    from pypack.formats import image
 
     objects = stub.steps(targets.load()[MUSL]).inputs[0]
     assert isinstance(objects, Step)
@@ -68,7 +70,7 @@ def stand_in() -> bytes:
 def compile_c(words: list[str | Path], product: Path) -> None:
     """Make a static program for this processor with the product's own compiler."""
     settings = Settings(say=lambda _: None)
-    context = Context(product=product, inputs=(), extra=(), params={}, settings=settings)
+    context = Context(product=product, inputs=(), params={}, settings=settings)
     with zig.workshop("x86_64-linux-musl") as tool:
         tool.cc(context, ["-static", *words, "-o", product])
 
@@ -85,10 +87,9 @@ def by_gcc(name: str, *flags: str | Path) -> Path:
     product, zstd = build_folder() / name, build_folder() / "zstd-gcc.o"
     if not zstd.exists():
         subprocess.run(["gcc", "-O1", "-w", "-c", zstd_folder() / "zstd.c", "-o", zstd], check=True)
-    sources = [
-        each for each in stub.c_files(targets.load()[MUSL]) if each.suffix == ".c" and each.name != "zig_strnlen.c"
-    ]
-    words = ["gcc", *stub.STANDARD, "-g", "-O1", *flags, "-isystem", zstd_folder(), *sources, zstd, "-lpthread"]
+    sources = [each for each in stub.c_files(targets.load()[MUSL]) if each.suffix == ".c" and each.parent.name != "zig"]
+    include = (f"-I{folders.data('stubs')}", "-isystem", zstd_folder())
+    words = ["gcc", *stub.STANDARD, "-g", "-O1", *flags, *include, *sources, zstd, "-lpthread"]
     subprocess.run([*words, "-o", product], check=True)
     return product
 
@@ -97,10 +98,10 @@ def by_gcc(name: str, *flags: str | Path) -> Path:
 def macos_reader() -> Path:
     """The launcher for this system that reads the macOS bundle ``$TEST_BUNDLE``, of ``$TEST_PROCESSOR``; sanitized."""
     stubs = folders.data("stubs")
-    wrap = ("-Wl,--wrap=system_self", "-Wl,--wrap=system_payload", "-Wl,--wrap=system_version", f"-I{stubs}")
-    return by_gcc(
-        "stub-macos-reader", *SANITIZED, *wrap, STAND_IN.with_name("foreign_bundle.c"), stubs / "macos_macho.c"
-    )
+    wrap = ("-Wl,--wrap=system_self", "-Wl,--wrap=system_payload", "-Wl,--wrap=system_version",
+            "-Wl,--wrap=system_copies_launcher")  # fmt: skip
+    sources = (STAND_IN.with_name("foreign_bundle.c"), stubs / "os/macos/macho.c")
+    return by_gcc("stub-macos-reader", *SANITIZED, *wrap, *sources)
 
 
 def recipe(**changes) -> Recipe:
@@ -131,4 +132,4 @@ def recipe(**changes) -> Recipe:
 def environment(cache: Path | str | None, **more: str) -> dict[str, str]:
     """A small environment without any other place for a cache; ``cache`` None leaves PYPACK_CACHE_DIR out."""
     named = {} if cache is None else {"PYPACK_CACHE_DIR": os.fspath(cache)}
-    return {"PATH": os.environ["PATH"], "HOME": "/nowhere", "TMPDIR": "/nowhere", **named, **more}
+    return {"PATH": os.environ["PATH"], "HOME": "/nowhere", "TMPDIR": "/proc", **named, **more}

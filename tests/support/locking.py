@@ -7,10 +7,12 @@ import tomllib
 
 import pytest
 
-from pypack import locking, planning, project, targets
+from pypack.base import targets
+from pypack.deps.universal import Upgrade
 from pypack.errors import InputError
-from pypack.packages.universal import Upgrade
-from pypack.pipeline import Settings
+from pypack.plan import locking, planner
+from pypack.project import program
+from pypack.steps.step import Settings
 
 FOREIGN = 'lock-version = "1.0"\ncreated-by = "somebody"\npackages = []\n'
 UV_LOCK = 'version = 1\nrevision = 3\nrequires-python = ">=3.13"\n'
@@ -29,7 +31,7 @@ def pins(folder, version="3.13.5", content=b"a runtime"):
     return digest
 
 
-def program(tmp_path, monkeypatch):
+def write_program(tmp_path, monkeypatch):
     """Make a program: ``app("aaa", groups={"g": ["bbb"]})`` writes its pyproject.toml anew and returns the folder."""
     (tmp_path / "pins").mkdir()
     pins(tmp_path / "pins")
@@ -52,7 +54,7 @@ def program(tmp_path, monkeypatch):
 def lock(folder, *names, upgrade=(), everything=False, said=None, **given):
     chosen = targets.select(names or (GNU, WINDOWS), targets.load())
     settings = Settings(say=(said if said is not None else []).append)
-    found = project.load(folder, renew=True, **{"runtime": "pbs", **given})
+    found = program.load(folder, renew=True, **{"runtime": "pbs", **given})
     place = locking.write(
         found, chosen, upgrade=Upgrade(everything=everything, packages=tuple(upgrade)), settings=settings
     )
@@ -65,10 +67,10 @@ def versions(table):
 
 def plan(folder, *names, upgrade=False, **given):
     """Make the graph of a build, as far as the lock decides about it; return the runtime's version and origin."""
-    found = project.load(folder, **{"runtime": "pbs", **given})
+    found = program.load(folder, **{"runtime": "pbs", **given})
     chosen = targets.select(names or (GNU,), targets.load())
     settings = Settings(say=lambda _: None, upgrade=upgrade)
-    planning.bundles(found, chosen, build=folder.parent / "build", settings=settings)
+    planner.bundles(found, chosen, build=folder.parent / "build", settings=settings)
 
 
 def refused(folder, *names, **given) -> str:

@@ -8,17 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "macos_macho.h"
-#include "report.h"
+#include "base/system.h"
+#include "os/macos/macho.h"
 
 struct file {
     uint8_t *bytes;
     size_t size;
 };
 
-_Noreturn void report_no_memory(void)
+void system_show_error(const char *bytes, size_t size)
 {
-    abort();
+    (void)bytes, (void)size;
+    abort(); /* there is no memory */
 }
 
 static bool read_file(void *from, void *bytes, size_t size, uint64_t offset)

@@ -12,9 +12,10 @@ import zipfile
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pypack import fetch, targets
-from pypack.pins import Pin
-from pypack.pipeline import Settings
+from pypack.base import targets
+from pypack.download import fetch
+from pypack.download.pins import Pin
+from pypack.steps.step import Settings
 from tests.support import pbs_shape
 from tests.support.pbs_shape import Item
 

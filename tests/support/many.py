@@ -9,28 +9,29 @@ import re
 import sys
 from pathlib import Path
 
-from pypack import targets
+from pypack.base import targets
 from pypack.bundle import facts, layer, verify, writer
-from pypack.images.image import ImageBuilder
-from pypack.packages import contents, joining, wheels
-from pypack.pipeline import Context, Hidden, Settings
+from pypack.deps import contents, merge_wheels, wheels
+from pypack.formats.image import ImageBuilder
+from pypack.steps.step import Context, Settings
 from tests.support.wheels import wheel
 
 TARGET = "linux-musl-x86_64"
 PARAMS = {
     "name": "many", "version": "1", "target": TARGET, "container": "elf", "compiler": "", "mode": "onefile",
     "startup": "normal",
-    "launch": "exec", "python": "bin/python3", "site": "lib/python3.13/site-packages", "options": ["-I", "-S", "-B"],
+    "launch": "exec", "python": "bin/python3", "site": "lib/python3.13/site-packages", "options": [],
+    "stdlib": "lib/python3.13", "environment": "isolated", "package": False, "optimize": 0,
     "entry": {"kind": "script", "name": "many.py", "function": ""}, "sources": True, "pins": [], "tools": {},
     "runtime": {"provider": "test", "version": "3.13.5", "static": True},
     "self_commands": True, "interpreter": True, "scripts_on_path": False,
 }  # fmt: skip
 
 
-def run(step, product, inputs=(), extra=(), **params):
+def run(step, product, inputs=(), **params):
     """Run a step with two threads for packing, as many machines would."""
-    settings = Settings(jobs=2, say=lambda _: None)
-    step(Context(product=product, inputs=tuple(inputs), extra=tuple(extra), params=params, settings=settings))
+    settings, unhashed = Settings(jobs=2, say=lambda _: None), {"target": targets.load()[TARGET]}
+    step(Context(product=product, inputs=tuple(inputs), params=params, unhashed=unhashed, settings=settings))
     return product
 
 
@@ -39,18 +40,21 @@ def deps(folder: Path, count: int, profile: str) -> tuple[Path, Path]:
     files = {f"many/p{n // 200}/m{n}.py": f"def f{n}(a):\n    return a + {n}\n" * 3 for n in range(count)}
     path = wheel(folder, "many", files)
     del files
-    system = {"target": Hidden(targets.load()[TARGET]), "container": "elf", "arch": "x86_64"}
+    system = {"container": "elf", "arch": "x86_64", "suffixes": [".so"], "exclude": [], "names": []}
     image = run(wheels.run_wheel, folder / "many.tar", [path])
     told = run(contents.run_contents, folder / "many.json", [image], **system)
     part = run(layer.run_layer, folder / "many.part", [image], profile=profile, part=True)
-    found = run(joining.run_facts, folder / "deps.facts", ["lock"], [told], **system)
-    return run(joining.run_layer, folder / "deps.layer", ["lock", found], [part], profile=profile), found
+    found = run(merge_wheels.run_facts, folder / "deps.facts", [folder / "runtime.facts", told], **system)
+    return run(merge_wheels.run_layer, folder / "deps.layer", [found, part], profile=profile), found
 
 
 def bundle(folder: Path, count: int, profile: str) -> Path:
     """Return a whole bundle around a runtime that is none."""
     (folder / "stub").write_bytes(b"\x7fELF" + bytes(100))
-    for name, members in {"runtime": ["bin/python3"], "app": ["__main__.py", "boot.py"]}.items():
+    for name, members in {
+        "runtime": ["bin/python3"],
+        "app": ["__main__.py", "boot/encodings.py", "run.py", "child.py"],
+    }.items():
         with ImageBuilder(name) as builder:
             for member in members:
                 builder.add(member, b"x")

@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack import fetch, zig
-from pypack.pipeline import Context, Settings
-from pypack.sources import table
+from pypack.download import fetch
+from pypack.runtimes.cpython import table
+from pypack.steps import zig
+from pypack.steps.step import Context, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,7 +100,7 @@ def headers(folder: str) -> list[Item]:
 
 def compiled(target: str, files: Mapping[str, str | bytes], words: Sequence[str], product: str) -> bytes:
     """Compile with zig for zig's ``target`` and return the product. ``files`` are written beside each other first."""
-    context = Context(product=Path(product), inputs=(), extra=(), params={}, settings=Settings(say=lambda _: None))
+    context = Context(product=Path(product), inputs=(), params={}, settings=Settings(say=lambda _: None))
     with zig.workshop(target) as tool:
         for file, content in files.items():
             (tool.work / file).write_bytes(content.encode() if isinstance(content, str) else content)

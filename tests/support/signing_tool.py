@@ -29,8 +29,8 @@ def certificate() -> bytes:
 
 def sign(file: Path, identifier: str) -> None:
     """Sign as an identity: not ad hoc, with a certificate."""
-    from pypack.macho import rewrite
-    from pypack.macho import sign as signatures
+    from pypack.formats.macho import rewrite
+    from pypack.formats.macho import sign as signatures
 
     body = certificate()
     signatures._NO_CMS = struct.pack(">II", 0xFADE0B01, 8 + len(body)) + body

@@ -7,15 +7,16 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pypack import folders
+from pypack.base import folders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 IMPORTS = """
-from pypack import sources, targets
-from pypack.providers.base import Request
-from pypack.providers.host import HostProvider
+from pypack.runtimes import cpython as sources
+from pypack.base import targets
+from pypack.runtimes.base import Request
+from pypack.runtimes.host import HostProvider
 """
 SCRIPT = """
 import pypack

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def wheel(
     folder: Path,
     name: str,
-    files: Mapping[str, str],
+    files: Mapping[str, str | bytes],
     *,
     version: str = "1.0",
     needs: Iterable[str] = (),
@@ -42,7 +42,7 @@ def wheel(
     writer = csv.writer(rows, lineterminator="\n")
     with zipfile.ZipFile(path, "w") as out:
         for member, text in files.items():
-            data = text.encode()
+            data = text if isinstance(text, bytes) else text.encode()
             if member not in left:
                 digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
                 writer.writerow((member, f"sha256={digest}", len(data)))

@@ -11,20 +11,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pypack import app, runner, stub, targets
+from pypack.base import targets
+from pypack.cli import runner
 from pypack.errors import FetchError, StepError
-from pypack.images import image
-from pypack.pipeline import Settings
-from pypack.providers.base import Request
-from pypack.providers.embed import EmbedProvider
-from tests.support.bundles import File, Recipe, bundle, write
+from pypack.formats import image
+from pypack.launcher import stub
+from pypack.project import app
+from pypack.runtimes.base import Request
+from pypack.runtimes.embed import EmbedProvider
+from pypack.steps.step import Settings
+from tests.support.bundles import File, Recipe, bundle, folder_of, listed, write
 from tests.support.launchers import build_folder, run_step
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TARGET = targets.load()["windows-x86_64"]
-LAUNCH = "name={name}\nversion=1\ntarget=windows-x86_64\nmode=onefile\nkind=script\nentry=main.py\nfunction=\ndeps=\n"
+LAUNCH = """\
+name={name}
+version=1
+target=windows-x86_64
+mode=onefile
+startup=normal
+environment=isolated
+kind=script
+entry=main.py
+start=file
+alone=folder
+own_site=Lib/site-packages
+ending=.pyc
+library={runtime}/Lib
+deps=
+layers={runtime}
+"""
 
 
 @functools.cache
@@ -42,11 +61,18 @@ def runtime() -> tuple[File, ...]:
         built = run_step(provider.runtime(request).image, build_folder())
     except FetchError as error:
         pytest.skip(f"CPython for Windows cannot be fetched, bundles for it were NOT started: {error}")
-    return tuple(
+    members = [
         File(path=member.path, data=stream.read())
         for member, stream in image.read_image(built)
         if stream is not None and member.kind == "file"
-    )
+    ]
+    return tuple(listed(members, ".pypack-files"))
+
+
+@functools.cache
+def runtime_folder() -> str:
+    """The name of that runtime's layer in the cache."""
+    return folder_of(list(runtime()))
 
 
 @functools.cache
@@ -60,20 +86,27 @@ def python_folder() -> Path:
     return folder
 
 
+def app_layer(source: str, name: str, *more: File) -> list[File]:
+    """The layer of a program of one file, and more."""
+    members = [
+        *(File(path=f"{stem}.py", data=text) for stem, text in app.own_sources().items()),
+        File(path="launch", data=LAUNCH.format(name=name, runtime=runtime_folder()).encode()),
+        File(path="app/main.py", data=source.encode()),
+        *more,
+    ]
+    return listed(members, "files")
+
+
 def recipe(source: str, name: str = "hello", **changes) -> Recipe:
     """A program of one file."""
     library = next(member for member in runtime() if member.path == "python313.dll")
     values = {
         "runtime": list(runtime()),
-        "app": [
-            *(File(path=f"{stem}.py", data=text) for stem, text in app.own_sources().items()),
-            File(path="launch", data=LAUNCH.format(name=name).encode()),
-            File(path="app/main.py", data=source.encode()),
-        ],
+        "app": app_layer(source, name),
         "name": name,
         "python": "python.exe",
-        "boot": "boot.py",
-        "options": ("-I", "-S", "-B"),
+        "boot": f"{app.BOOTSTRAP}.py",
+        "options": (),
         "site": "Lib/site-packages",
         "paths": ("3:app",),
         "sentinels": (f"1:{len(library.data)}:{library.path}",),
@@ -118,8 +151,8 @@ def wine(cache: Path) -> Wine:
     except StepError as error:
         pytest.skip(f"wine does not work here, bundles for Windows were NOT started: {error}")
     if isinstance(found, runner.Missing):
-        pytest.skip(f"{found.why}: bundles for Windows were NOT started ({found.do})")
-    return Wine(words=found.words, cache=cache, variables=dict(found.environment))
+        pytest.skip(f"{found.why}: bundles for Windows were NOT started ({found.hint})")
+    return Wine(words=found.command_prefix, cache=cache, variables=dict(found.environment))
 
 
 def windows_path(path: Path | str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pypack import targets
+from pypack.base import targets
 from tests.support import pbs_shape
 from tests.support.pbs_shape import Item
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pypack import hosts, runner, targets
-from pypack.images.image import unpack
-from pypack.providers.base import Request
-from pypack.providers.source import SourceProvider
+from pypack.base import hosts, targets
+from pypack.cli import runner
+from pypack.formats.image import unpack
+from pypack.runtimes.base import Request
+from pypack.runtimes.source import SourceProvider
 from tests.support.foreign import apps, pins, place, start
 
 __all__ = ["apps", "pins", "place", "start"]
@@ -21,9 +22,9 @@ __all__ = ["apps", "pins", "place", "start"]
 HERE = Path(__file__).parents[2]
 SCONSTRUCT = """
 import pypack
-from pypack import targets
-from pypack.providers.base import Request
-from pypack.providers.source import SourceProvider
+from pypack.base import targets
+from pypack.runtimes.base import Request
+from pypack.runtimes.source import SourceProvider
 
 env = Environment(tools=[pypack.generate])
 request = Request(target=targets.load()["{target}"], native={native})
@@ -73,7 +74,7 @@ def _built(name: str, native: bool, folder: Path) -> Built:
         pytest.skip(f"CPython is built from source on Linux only, not on {hosts.system()}")
     found = runner.find(target)
     if isinstance(found, runner.Missing):
-        pytest.skip(f"{name} cannot be started here: {found.why} -> {found.do}")
+        pytest.skip(f"{name} cannot be started here: {found.why} -> {found.hint}")
     runtime = SourceProvider().runtime(Request(target=target, native=native))
     (folder / "SConstruct").write_text(SCONSTRUCT.format(target=name, native=native), encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(HERE / "site_scons")}
@@ -84,7 +85,7 @@ def _built(name: str, native: bool, folder: Path) -> Built:
     image = folder / "build" / runtime.image.product
     unpack(image, folder / "python")
     unpack(folder / "build" / runtime.dev.product, folder / "dev")
-    start = [*found.words]
+    start = [*found.command_prefix]
     if runtime.loader:
         place = folder / "python"
         start += [str(place / runtime.loader), "--preload", "", "--library-path", str(place / "lib")]

@@ -9,13 +9,13 @@ import uuid
 
 import pytest
 
-from tests.support.foreign import ALL, TABLE, runner_for
+from tests.support.foreign import ALL, TABLE, planned_products, runner_for
 
 KINDS = {
-    "linux-gnu-x86_64": r"ELF 64-bit LSB executable, x86-64.*statically linked",
-    "linux-gnu-aarch64": r"ELF 64-bit LSB executable, ARM aarch64.*statically linked",
-    "linux-musl-x86_64": r"ELF 64-bit LSB executable, x86-64.*statically linked",
-    "linux-musl-aarch64": r"ELF 64-bit LSB executable, ARM aarch64.*statically linked",
+    "linux-gnu-x86_64": r"ELF 64-bit LSB pie executable, x86-64.*static-pie linked",
+    "linux-gnu-aarch64": r"ELF 64-bit LSB pie executable, ARM aarch64.*static-pie linked",
+    "linux-musl-x86_64": r"ELF 64-bit LSB pie executable, x86-64.*static-pie linked",
+    "linux-musl-aarch64": r"ELF 64-bit LSB pie executable, ARM aarch64.*static-pie linked",
     "macos-x86_64": r"Mach-O 64-bit x86_64 executable",
     "macos-aarch64": r"Mach-O 64-bit arm64 executable",
     "windows-x86_64": r"PE32\+ executable \(console\) x86-64",
@@ -43,14 +43,20 @@ def test_each_step_is_done_once(greets):
     assert len(made) == len(set(made))
     assert sum(path.startswith("dist/") for path in made) == len(ALL)
     # wheels and the app are compiled once for each Python that compiles, not once for each target
-    # (another test may have made their kits in this checkout before)
-    kits = [path for path in made if path.endswith("/kit.tar")]
+    # (another test may have made their images in this checkout before)
+    images = [path for path in made if path.endswith("/compiler.tar")]
     apps = [path for path in made if path.startswith("build/apps/greet/app-")]
-    wheels = [path for path in made if path.startswith("build/wheels/") and "/rich-" in path]
-    assert len(kits) <= len(apps) <= 2
-    assert {path.split("/")[3] for path in wheels} == {
-        path.removeprefix("build/apps/greet/app-").removesuffix(".tar") for path in apps
-    }
+    assert len(images) <= len(apps) <= 2
+
+
+def test_wheels_are_compiled_once_for_each_python_that_compiles(place, greets, monkeypatch):
+    """The plan tells: where the shared cache has a layer of packages, the wheels in it are not made again."""
+    monkeypatch.setenv("PYPACK_PINS", place.env["PYPACK_PINS"])
+    planned = planned_products(place, "examples/greet", ALL)
+    wheels = {path.split("/")[2] for path in planned if path.startswith("wheels/") and "/rich-" in path}
+    apps = {path.removeprefix("apps/greet/app-").removesuffix(".tar") for path in planned if "/app-" in path}
+    assert wheels == apps
+    assert 1 <= len(apps) <= 2
 
 
 def test_a_second_call_does_nothing(place, greets):

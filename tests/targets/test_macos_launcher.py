@@ -97,7 +97,7 @@ def test_two_foreign_parsers_find_no_name_of_another_machine(launch, tmp_path):
 def test_the_plan(launch):
     done = launch(PYPACK_DRYRUN="1")
     assert done.returncode == 0
-    assert re.search(r"\nexec +\S+/apps/[0-9a-f]{32}/bin/hello -I -S -B \S+/boot\.pyc ", done.stdout), done.stdout
+    assert re.search(r"\nexec +\S+/apps/[0-9a-f]{32}/bin/hello \S+/(app/\S+\.py|run\.pyc) ", done.stdout), done.stdout
 
 
 def test_info(launch, hello):

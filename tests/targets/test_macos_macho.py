@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from pypack import zig
 from pypack.errors import ArchiveError, FetchError
-from pypack.images.image import ImageBuilder
-from pypack.macho import check, fat, install_names, payload, read, rewrite, sign
+from pypack.formats.image import ImageBuilder
+from pypack.formats.macho import check, fat, install_names, payload, read, rewrite, sign
+from pypack.steps import zig
 from tests.support import macos
 
 lief = pytest.importorskip("lief", reason="lief, one of the two foreign parsers, is not installed")
@@ -33,7 +33,7 @@ PYTHON = "int Py_BytesMain(int, char **); int main(int count, char **words) { re
 PEAK = """
 import sys
 from pathlib import Path
-from pypack.macho import check, payload
+from pypack.formats.macho import check, payload
 stub, made, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 with made.open("w+b") as out:
     base = payload.begin(stub, out)

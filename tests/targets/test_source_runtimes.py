@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pypack import binaries, sources
-from pypack.binaries import survey
-from pypack.images.image import read_image
-from pypack.sources import table
+from pypack.formats import binaries
+from pypack.formats.image import read_image
+from pypack.runtimes import cpython
+from pypack.runtimes.cpython import table
 
 STATIC = [("linux-musl-x86_64", False), ("linux-musl-aarch64", False)]
 GNU = [("linux-gnu-x86_64", True), ("linux-gnu-aarch64", True)]
@@ -35,6 +35,16 @@ def variants(rows: list[tuple[str, bool]]) -> pytest.MarkDecorator:
 @pytest.fixture
 def runtime(built, variant):
     return built(variant[0], native=variant[1])
+
+
+def natives(runtime):
+    target = runtime.target
+    machine = binaries.Machine(container=target.container, arch=target.arch, libc=target.libc)
+    return binaries.rows(binaries.look(runtime.image), machine)
+
+
+def foreign(runtime):
+    return [row["path"] for row in natives(runtime) if row["foreign"]]
 
 
 USE = """
@@ -100,7 +110,7 @@ def test_nothing_tells_where_it_was_built(runtime):
 def test_a_static_one_needs_nothing(runtime):
     binary = binaries.read_file(runtime.folder / "bin" / "python3.13")
     assert (binary.needed, binary.interpreter, binary.machines) == ((), "", (runtime.target.arch,))
-    assert not survey.mismatches(runtime.image, runtime.target)
+    assert not foreign(runtime)
     said = runtime.python("import ctypes\ntry: ctypes.CDLL('libz.so.1')\nexcept OSError as e: print(e)")
     assert "linked statically" in said
 
@@ -110,12 +120,12 @@ def test_a_gnu_one_runs_on_the_oldest_glibc(runtime):
     floor = binaries.glibc_floor([runtime.image])
     assert floor is not None
     assert floor.version <= runtime.target.floor_version
-    assert survey.libraries(runtime.image).needs == ("libpython3.13.so.1.0",)
+    assert {name for row in natives(runtime) for name in row["needs"]} == {"libpython3.13.so.1.0"}
 
 
 @variants(SHARED)
 def test_its_parts_are_shared_libraries_that_export_only_python(runtime):
-    assert not survey.mismatches(runtime.image, runtime.target)
+    assert not foreign(runtime)
     python = binaries.read_file(runtime.folder / "bin" / "python3.13")
     assert "libpython3.13.so.1.0" in python.needed
     assert (*python.rpath, *python.runpath) == ("$ORIGIN/../lib",)
@@ -158,7 +168,7 @@ def test_ctypes_loads_libraries(runtime):
 @variants(MUSL)
 def test_a_musl_one_brings_its_loader(runtime):
     arch = runtime.target.arch
-    assert runtime.loader == sources.loader_path(runtime.target) == f"lib/ld-musl-{arch}.so.1"
+    assert runtime.loader == cpython.loader_path(runtime.target) == f"lib/ld-musl-{arch}.so.1"
     loader = runtime.folder / runtime.loader
     assert os.access(loader, os.X_OK)
     for name in ("libc.so", f"libc.musl-{arch}.so.1"):
@@ -237,7 +247,7 @@ int main(void) {
 
 @variants(GNU)
 def test_the_dev_image_is_enough_to_link_against(runtime, tmp_path):
-    from pypack import zig
+    from pypack.steps import zig
 
     (tmp_path / "main.c").write_text(PROGRAM)
     words = [zig.binary(), "cc", "-target", runtime.target.runtime_zig, f"-I{runtime.dev}/include/python3.13", "main.c"]

@@ -67,7 +67,7 @@ def test_what_a_program_sees(apps, start):
     facts = json.loads(done.out)
     assert facts["argv"][1:] == words
     assert facts["argv"][0].lower().endswith("probe.exe")
-    assert facts["flags"] == [1, 1]
+    assert facts["flags"] == [0, 0]
     assert (facts["name"], facts["target"], facts["platform"]) == ("probe", TARGET, "win32")
     assert facts["variable"] == "yes"
     assert facts["own"] == []
@@ -79,6 +79,49 @@ def test_what_a_program_sees(apps, start):
 def test_native_packages(apps, start):
     done = start(apps.bundle("calc", TARGET), TARGET)
     assert "x = 2, y = 3, z = -1" in done.out, done.text
+
+
+DAMAGED = """
+import sys
+
+print("before", flush=True)
+if "write" in sys.argv:
+    raise PermissionError(13, "no", __file__ + ".log")
+import idna.core, package.inner
+print(package.inner.WORD)
+"""
+
+
+def test_damage_is_found_in_the_process_itself(apps, place, start, tmp_path):
+    """Paths there have other separators, another case, and may have a prefix."""
+    folder = place.path / "programs/damaged/package"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "inner.py").write_text("WORD = 'inner'\n")
+    (folder.parent / "requirements.txt").write_text("idna\n")
+    bundle = apps.bundle("damaged", TARGET, script=DAMAGED, settings='[tool.pypack]\nentry = "damaged.py"\n')
+    assert start(bundle, TARGET).out.split() == ["before", "inner"]
+    done = start(bundle, TARGET, "write")
+    assert done.code == 1
+    assert "damaged.py.log is among the program's own files, which are read-only" in done.err
+    for inside, how in (
+        ("app/package/inner.py", "missing"),
+        ("app/package/__pycache__/inner.*.pyc", "cut"),
+        ("site-packages/idna/core.py", "missing"),
+        ("site-packages/idna/__pycache__/core.*.pyc", "cut"),
+    ):
+        (path,) = (tmp_path / "bundle-cache").glob(f"layers/*/{inside}")
+        kept = path.read_bytes()
+        path.unlink()
+        if how == "cut":
+            path.write_bytes(kept[: len(kept) // 2])
+        done = start(bundle, TARGET)
+        path.write_bytes(kept)
+        assert (done.code, done.out.split()) == (111, ["before"]), done.text
+        words = "is missing" if how == "missing" else "is not what was unpacked"
+        assert f"{path.name} {words}" in done.err
+        assert "PYPACK_SELF=verify" in done.err
+    assert start(bundle, TARGET).code == 0
 
 
 def test_a_program_without_a_console(apps, start, tmp_path):

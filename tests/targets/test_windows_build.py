@@ -15,15 +15,20 @@ import lief
 import pefile
 import pytest
 
-from pypack import binaries, project, targets, zig
-from pypack.images.image import unpack
-from pypack.pipeline import Context, Settings
-from pypack.providers.base import Request
-from pypack.providers.embed import LACKS, EmbedProvider
-from pypack.windows import resources
+from pypack.base import targets
+from pypack.bundle import facts, manifest
+from pypack.formats import binaries
+from pypack.formats.binaries.loading import Expected
+from pypack.formats.image import unpack
+from pypack.launcher import resources
+from pypack.project import program
+from pypack.runtimes.base import Request
+from pypack.runtimes.embed import MISSING_MODULES, EmbedProvider
+from pypack.steps import zig
+from pypack.steps.step import Context, Settings
 from tests.cases.conftest import run
 from tests.support.foreign import runner_for
-from tests.unit.test_windows_resources import bitmap, ico, png
+from tests.unit.launcher.test_windows_resources import bitmap, ico, png
 
 HERE = Path(__file__).parents[2]
 TABLE = targets.load()
@@ -31,9 +36,9 @@ X86, ARM = TABLE["windows-x86_64"], TABLE["windows-aarch64"]
 SETTINGS = Settings(say=lambda _: None)
 SCONSTRUCT = """
 import pypack
-from pypack import targets
-from pypack.providers.base import Request
-from pypack.providers.embed import EmbedProvider
+from pypack.base import targets
+from pypack.runtimes.base import Request
+from pypack.runtimes.embed import EmbedProvider
 
 env = Environment(tools=[pypack.generate])
 runtime = EmbedProvider().runtime(Request(target=targets.load()["windows-x86_64"]))
@@ -87,7 +92,7 @@ def runtime(tmp_path_factory) -> Path:
 def python(runtime):
     """Run some code by the real python.exe and return what it printed."""
     found = runner_for(X86.name)
-    start = [*found.words, runtime / "python" / "python.exe", "-I", "-S", "-B", "-c"]
+    start = [*found.command_prefix, runtime / "python" / "python.exe", "-I", "-S", "-B", "-c"]
 
     def told(code: str) -> str:
         done = run([*start, code], env={**os.environ, **found.environment}, timeout=300)
@@ -129,16 +134,18 @@ def test_it_lacks_what_it_is_said_to_lack_and_nothing_else(python):
     }  # fmt: skip
     code = "import sys, importlib.util as u; print(*(n for n in sys.stdlib_module_names if u.find_spec(n) is None))"
     absent = set(python(code).split()) - other
-    assert absent <= set(LACKS)
+    assert absent <= set(MISSING_MODULES)
     assert {"tkinter", "ensurepip", "venv", "turtle", "idlelib"} <= absent
 
 
 def test_its_dlls_need_nothing_that_it_does_not_bring(runtime):
     image = next(runtime.glob("build/runtime/windows-x86_64/*/runtime.tar"))
-    found = binaries.libraries(image, "pe")
-    assert set(found.needs) <= set(found.brings)
-    assert binaries.mismatches(image, X86) == []
-    assert len(binaries.mismatches(image, ARM)) == len(binaries.natives(image, only=["pe"]))
+    params = {"sentinels": ["python.exe"], "container": "pe", "arch": "x86_64", "libc": ""}
+    found = facts.gather(binaries.look(image), params)
+    assert manifest.system_libraries({"runtime": found}) == Expected(needed=(), optional=())
+    assert not any(row["foreign"] for row in found["natives"])
+    other = binaries.rows(binaries.look(image), binaries.Machine(container="pe", arch=ARM.arch, libc=""))
+    assert len([row for row in other if row["foreign"]]) == len(binaries.natives(image, only=["pe"]))
 
 
 def test_two_parsers_agree_on_what_is_needed(runtime):
@@ -186,14 +193,16 @@ def stamped(tmp_path_factory) -> dict[str, Path]:
         '[tool.pypack]\nicon = "app.ico"\ncopyright = "© 2026"\n',
         encoding="utf-8",
     )
-    app = project.load(folder)
+    app = program.load(folder)
     (folder / "main.c").write_text("int main(void) { return 7; }\n")
     done = {}
     for target in (X86, ARM):
         step = resources.step(app, target)
         assert step is not None
         res = folder / f"{target.arch}.res"
-        context = Context(product=res, inputs=(folder / "app.ico",), extra=(), params=step.params, settings=SETTINGS)
+        context = Context(
+            product=res, inputs=(folder / "app.ico",), params=step.params, unhashed=step.unhashed, settings=SETTINGS
+        )
         step.run(context)
         done[target.arch] = folder / f"{target.arch}.exe"
         command = [zig.binary(), "cc", "-target", target.stub_zig, "-s", "-g0", "main.c", res, "-o", done[target.arch]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pefile
 
-from pypack.windows import wine
+from pypack.cli import wine
 
 
 def test_a_dll_that_wine_lacks_is_made_once(tmp_path):

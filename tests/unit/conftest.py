@@ -10,11 +10,17 @@ from pathlib import Path, PurePath
 from threading import Thread
 
 import pytest
+from hypothesis import settings
 from tests.support.index import Index
 
 _LOCAL = {"127.0.0.1", "localhost", "::1", None, ""}
 _COMPILERS = {"zig", "cc", "gcc", "g++", "c++", "clang", "clang++", "make", "cmake", "tcc", "ld", "as"}
 _COMPILERS_OF_PYTHON = {"ziglang"}
+
+
+# Property tests: few examples, since there are many tests; the same ones in CI; none is remembered from run to run.
+settings.register_profile("unit", max_examples=30, deadline=None, database=None, derandomize="CI" in os.environ)
+settings.load_profile("unit")
 
 
 class ForbiddenError(AssertionError):

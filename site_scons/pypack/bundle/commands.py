@@ -1,28 +1,27 @@
-"""The commands that packages bring, as the launch block names them: what the launcher makes to stand beside Python."""
+"""The commands of packages for the launch block; the launcher puts them beside the interpreter."""
 
 from __future__ import annotations
 
-import configparser
 import re
 from typing import IO, TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pypack.images.image import Member
+from pypack.formats import entry_points
 
-_SECTIONS = ("console_scripts", "gui_scripts")
-_OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+if TYPE_CHECKING:
+    from pypack.formats.image import Member
+
 _NAME = re.compile(r"\w[\w.+-]*")
 
 
 class Commands:
-    """The commands of one image: entry points of its distributions, and what wheels bring in ``bin/``."""
+    """Collects the commands of one image: entry points of its distributions, and files of wheels in ``bin/``."""
 
     def __init__(self) -> None:
         self._objects: dict[str, str] = {}
         self._files: dict[str, str] = {}
 
-    def see(self, member: Member, stream: IO[bytes] | None) -> None:
-        """Take in one member; ``stream`` is left at its beginning."""
+    def read_member(self, member: Member, stream: IO[bytes] | None) -> None:
+        """Read one member of the image; ``stream`` is left at its beginning."""
         if stream is None:
             return
         if member.path.endswith(".dist-info/entry_points.txt"):
@@ -45,20 +44,14 @@ class Commands:
 
 
 def _entry_points(text: str) -> dict[str, str]:
-    """Return ``{name: "module:function"}``; extras in brackets do not matter, what is no entry point is passed over."""
-    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign] # names keep their case
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return {}
-    rows = [row for section in _SECTIONS if parser.has_section(section) for row in parser.items(section)]
-    pairs = {name.strip(): value.partition("[")[0].replace(" ", "") for name, value in rows}
-    return {name: value for name, value in pairs.items() if _NAME.fullmatch(name) and _OBJECT.fullmatch(value)}
+    """Return ``{name: "module:function"}`` without extras; values that are no entry points are left out."""
+    points = [row for kind in entry_points.KINDS for row in entry_points.read(text, kind).items()]
+    commands = {name: entry_points.reference(value) for name, value in points if _NAME.fullmatch(name)}
+    return {name: command for name, command in commands.items() if command}
 
 
 def _kind(member: Member, head: bytes) -> str:
-    """Return ``script`` for what installers would give an interpreter, ``command`` for other programs, else ``""``."""
+    """Return ``script`` for a file with ``#!python``, ``command`` for another executable file, else ``""``."""
     if head.startswith(b"#!python"):
         return "script"
     return "command" if member.executable else ""

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
-from pypack import binaries
 from pypack.errors import StepError
+from pypack.formats import binaries
+from pypack.formats.binaries import loading
+from pypack.formats.image import list_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from pypack.pipeline import Context
+    from pypack.steps.step import Context
+
+_NATIVE = re.compile(r"\.(so|dylib|pyd|dll)(\.[0-9.]+)?$", re.IGNORECASE)
 
 
 def run_facts(context: Context) -> None:
-    """Step: image -> JSON with what the bundle says and checks of it.
+    """Step: image -> JSON with the facts that the manifest and the launcher need.
 
-    That is: ``members``, ``bytes``, ``floor`` (the oldest glibc or macOS that loads all of it) and the member that
-    needs it, the ``sizes`` of sentinels, the shared libraries that it ``needs`` and ``brings``, ``distributions``.
+    These are: ``members``, ``bytes``, ``floor`` (the oldest glibc or macOS that loads all of it) and the member that
+    needs it, the ``sizes`` of sentinels, ``natives`` (rows of :func:`pypack.formats.binaries.loading.rows`, with
+    ``module``: an import may load it), ``distributions``.
 
     Params: ``sentinels``, paths that must be there, alternatives separated by ``|`` (an empty one: it may be missing);
     the target's ``container``, ``arch`` and ``libc``.
@@ -32,30 +38,35 @@ def gather(image: binaries.Survey, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts of an image; ``params`` as for :func:`run_facts`."""
     members = {member.path: member for member in image.members}
     container = params.get("container", "elf")
-    floor = _floor(image, container, params)
-    shared = binaries.libraries(image, container)
+    machine = binaries.Machine(container=container, arch=params.get("arch", ""), libc=params.get("libc", ""))
+    natives = binaries.rows(image, machine)
+    sizes = {path: members[path].size for path in _find_sentinels(params["sentinels"], members)}
     return {
         "members": len(members),
         "bytes": sum(member.size for member in members.values()),
-        "floor": ".".join(map(str, floor.version)) if floor else "",
-        "floor_needed_by": floor.path if floor else "",
-        "sizes": {path: members[path].size for path in _present(params["sentinels"], members)},
-        "needs": shared.needs,
-        "brings": [name for name in shared.brings if not _is_module(name)],
+        **dict(zip(("floor", "floor_needed_by"), loading.floor(natives), strict=True)),
+        "sizes": sizes,
+        "natives": [
+            # modules of a runtime are found by their exports: its own Python knows where they are
+            {**row, "module": bool(sizes) and (row["init"] or row["path"] in sizes)}
+            for row in natives
+        ],
         "distributions": _distributions(members),
     }
 
 
-def _is_module(name: str) -> bool:
-    """Say whether a shared library is an extension module, that no other library asks for by name."""
-    return not name.endswith(".dll") and (".cpython-" in name or ".abi3." in name)
+def of_app(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``floor``, ``floor_needed_by`` and ``natives`` of a program's own image, as :func:`gather` has them.
 
-
-def _floor(image: binaries.Survey, container: str, params: Mapping[str, Any]) -> binaries.Floor | None:
-    """Return what the system must have. For musl it is no glibc, though wheels' libgcc for it names versions of one."""
-    if container == "elf":
-        return None if params.get("libc") == "musl" else binaries.glibc_floor([image])
-    return binaries.macos_floor([image], params.get("arch", "")) if container == "macho" else None
+    Few programs have native code of their own; the names of their files show whether one does. Params: ``container``,
+    ``arch``, ``libc``, and ``suffixes`` of extension modules.
+    """
+    if not any(_NATIVE.search(member.path) for member in list_image(image)):
+        return {"floor": "", "floor_needed_by": "", "natives": []}
+    facts = gather(binaries.look(image), {**params, "sentinels": []})
+    natives = [native for native in facts["natives"] if not native["foreign"]]
+    modules = [{**native, "module": loading.is_module(native, params["suffixes"], ["app"])} for native in natives]
+    return {"floor": facts["floor"], "floor_needed_by": facts["floor_needed_by"], "natives": modules}
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -64,19 +75,21 @@ def read_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _present(sentinels: list[str], members: dict[str, Any]) -> list[str]:
-    found = []
+def _find_sentinels(sentinels: list[str], members: dict[str, Any]) -> list[str]:
+    paths = []
     for alternatives in sentinels:
-        path = next((each for each in alternatives.split("|") if not each or each in members), None)
+        path = next(
+            (alternative for alternative in alternatives.split("|") if not alternative or alternative in members), None
+        )
         if path == "":
             continue
         if path is None:
             raise StepError(
                 f"the image has no {alternatives.replace('|', ' or ')}",
-                do="it is not a Python runtime for this target; choose another with runtime=…",
+                hint="it is not a Python runtime for this target; choose another with runtime=…",
             )
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 def _distributions(members: dict[str, Any]) -> list[str]:

@@ -40,9 +40,9 @@ def show(path: Path, *, as_json: bool) -> int:
 def signatures(path: Path, bundle: verify.Bundle) -> list[str]:
     """Return the state of a file's signature in words, for each processor; nothing where the format has none."""
     if bundle.container == "macho":
-        from pypack.macho import check
+        from pypack.formats.macho import check
 
-        return [str(each) for each in check.signature(path)]
+        return [str(signature) for signature in check.signature(path)]
     if bundle.container == "pe":
         return ["signed (Authenticode), not checked against any authority" if bundle.signed else "not signed"]
     return []
@@ -51,30 +51,30 @@ def signatures(path: Path, bundle: verify.Bundle) -> list[str]:
 def _say(line: str) -> None:
     """Print what a file says about itself: nothing in it moves the cursor, or is beyond what the terminal can show."""
     encoding = sys.stdout.encoding or "utf-8"
-    plain = "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    plain = "".join(character if character.isprintable() else repr(character)[1:-1] for character in line)
     print(plain.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _table(about: dict[str, Any], key: str) -> dict[str, Any]:
-    found = about.get(key)
-    return found if isinstance(found, dict) else {}
+    value = about.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _list(about: dict[str, Any], key: str) -> list[str]:
-    found = about.get(key)
-    return [str(each) for each in found] if isinstance(found, list) else []
+    value = about.get(key)
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _lines(bundle: verify.Bundle) -> list[str]:
     about = bundle.manifest
     python, entry = _table(about, "python"), _table(about, "entry")
     arch = f" for {bundle.arch}" if bundle.arch else ""
-    made = f"bytecode by {about['compiler']}" if about.get("compiler") else "sources without bytecode"
+    bytecode = f"bytecode by {about['compiler']}" if about.get("compiler") else "sources without bytecode"
     lines = [
         bundle.first_line,
         f"id         {bundle.id}",
         f"container  {bundle.container}{arch}, {bundle.size:,} bytes{f' at {bundle.start:,}' if bundle.start else ''}",
-        f"python     {python.get('version')} from {python.get('provider')}, {made}",
+        f"python     {python.get('version')} from {python.get('provider')}, {bytecode}",
         f"entry      {entry.get('kind')} {entry.get('name')}",
         f"launch     {' '.join(bundle.launch.get('launch', []))} {' '.join(bundle.launch.get('option', []))}",
     ]
@@ -85,9 +85,12 @@ def _lines(bundle: verify.Bundle) -> list[str]:
             lines.append(f"{system:<10} {need['floor']} or newer, because of {need.get('needed_by')}")
     if expected := _list(about, "system_libraries"):
         lines.append(f"expects    {', '.join(expected)} on the target")
+    if optional := _list(about, "optional_libraries"):
+        lines.append(f"optional   parts that no import loads expect {', '.join(optional)} on the target")
     lines += [
-        f"{each.kind:<10} {each.size:>12,} bytes at {each.offset:,}, unpacked {each.unpacked:,}: {each.sha256[:32]}"
-        for each in bundle.layers
+        f"{layer.kind:<10} {layer.size:>12,} bytes at {layer.offset:,}, unpacked {layer.unpacked:,}:"
+        f" {layer.sha256[:32]}"
+        for layer in bundle.layers
     ]
     if packages := _list(about, "distributions"):
         lines.append(f"packages   {', '.join(packages)}")

@@ -1,7 +1,7 @@
 """Turn a tar image into a layer: independent zstd frames behind a table of their hashes.
 
-Frames are cut by the content alone, so the fast and the well-packed form of a layer have one identity. Frames do not
-know of each other: :mod:`pypack.bundle.joined` makes one layer of those of several images.
+Frames are cut by the content alone, so the fast and the well-packed form of a layer have one identity. Frames are
+independent: :mod:`pypack.bundle.joined` makes one layer of the frames of several images.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from pypack.bundle import listing
+from pypack.bundle.listing import Listing
 from pypack.errors import StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from pypack.pipeline import Context
+    from pypack.steps.step import Context
 
 CLOSE_AT = 4 << 20
 """A frame that holds this many bytes is closed before the next member."""
@@ -36,7 +38,8 @@ _SKIPPABLE = 0x184D2A50
 _HEAD = b"PYPKLYR\x01"
 _ENTRY = struct.Struct("<III32s")
 _BLOCK = 512
-_CARRIES_ON = 1
+_CHUNK = 1 << 20
+_CONTINUES_MEMBER = 1
 _LONG = (b"L", b"K")
 
 
@@ -45,35 +48,54 @@ class Frame:
     """A piece of a tar: ``data`` is at most :data:`LARGEST` bytes."""
 
     data: bytes
-    carries_on: bool
+    continues_member: bool
 
 
-def frames(image: Path, *, end: bool = True) -> Iterator[Frame]:
+def frames(image: Path, *, end: bool = True, files: Listing | None = None) -> Iterator[Frame]:
     """Cut a tar image into frames.
 
     A frame is closed before a member's header once it holds :data:`CLOSE_AT` bytes, and wherever it
     would pass :data:`LARGEST`. Long-name entries stay with the member that they belong to. Without ``end`` the zero
-    blocks at the image's end are left out, so that something can follow.
+    blocks at the image's end are left out, so that something can follow. Each file is put into ``files``; where the
+    end is not left out, that list becomes the last member.
     """
     with image.open("rb") as stream:
-        yield from cut(stream, image.name, end=end)
+        yield from cut(stream, image.name, end=end, files=files)
 
 
-def cut(stream: IO[bytes], name: str, *, end: bool = True) -> Iterator[Frame]:
+def cut(stream: IO[bytes], name: str, *, end: bool = True, files: Listing | None = None) -> Iterator[Frame]:
     """Cut an open tar, or a piece of one that begins with a member, into frames; see :func:`frames`."""
     cutter = _Cutter()
     for header, size in units(stream):
-        if not end and not any(header):
+        if any(header):
+            if files is not None:
+                files.begin(header)
+        elif not end:
             break
+        elif files is not None:
+            yield from _listing_frames(cutter, files)
+            files = None
         yield from cutter.begin(header)
         left = size
         while left:
-            piece = stream.read(min(left, 1 << 20, cutter.room()))
+            piece = stream.read(min(left, _CHUNK, cutter.free()))
             if not piece:
                 raise StepError(f"{name} ends inside a member")
             left -= len(piece)
+            if files is not None:
+                files.more(piece)
             yield from cutter.more(piece)
     yield from cutter.end()
+
+
+def _listing_frames(cutter: _Cutter, files: Listing) -> Iterator[Frame]:
+    header, content = files.member()
+    yield from cutter.begin(header)
+    at = 0
+    while at < len(content):
+        piece = content[at : at + min(_CHUNK, cutter.free())]
+        at += len(piece)
+        yield from cutter.more(piece)
 
 
 class _Cutter:
@@ -81,34 +103,34 @@ class _Cutter:
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._carries_on = False
+        self._continues_member = False
 
-    def room(self) -> int:
+    def free(self) -> int:
         return LARGEST - len(self._data) or LARGEST
 
     def begin(self, header: bytes) -> Iterator[Frame]:
         if len(self._data) >= CLOSE_AT or len(self._data) + len(header) > LARGEST:
-            yield self._close(carries_on=False)
+            yield self._close(continues_member=False)
         self._data += header
 
     def more(self, piece: bytes) -> Iterator[Frame]:
         if len(self._data) == LARGEST:
-            yield self._close(carries_on=True)
+            yield self._close(continues_member=True)
         self._data += piece
 
     def end(self) -> Iterator[Frame]:
         if self._data:
-            yield self._close(carries_on=False)
+            yield self._close(continues_member=False)
 
-    def _close(self, *, carries_on: bool) -> Frame:
-        frame = Frame(data=bytes(self._data), carries_on=self._carries_on)
+    def _close(self, *, continues_member: bool) -> Frame:
+        frame = Frame(data=bytes(self._data), continues_member=self._continues_member)
         self._data.clear()
-        self._carries_on = carries_on
+        self._continues_member = continues_member
         return frame
 
 
 def units(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield what must stand together at a member's start, and the size of the padded content behind it."""
+    """Yield the headers of each member (long names included), and the size of its padded content in bytes."""
     while header := stream.read(_BLOCK):
         while header[-_BLOCK + 156 : -_BLOCK + 157] in _LONG:  # the name comes before the member's own header
             header += stream.read(_padded(_size(header[-_BLOCK:])))
@@ -134,7 +156,7 @@ def identity(entries: list[tuple[int, int, bytes]]) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFacts:
-    """What the trailer says about a layer. ``size`` and ``unpacked`` in bytes."""
+    """A layer as the trailer describes it. ``size`` and ``unpacked`` in bytes."""
 
     sha256: bytes
     size: int
@@ -144,7 +166,7 @@ class LayerFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """A frame as it stands in a layer. ``unpacked`` in bytes, ``sha256`` of what is unpacked."""
+    """A packed frame of a layer. ``unpacked`` is the size of its content in bytes, ``sha256`` the hash of that."""
 
     data: bytes
     unpacked: int
@@ -153,15 +175,21 @@ class Packed:
 
 
 def run_layer(context: Context) -> None:
-    """Step: image -> layer. Params: ``profile``; ``part``: it is to be joined with others, so its end is left out."""
-    profile, jobs = context.params["profile"], context.settings.jobs
-    source = frames(context.inputs[0], end=not context.params.get("part", False))
+    """Step: image -> layer, whose last member is the list of its files (:mod:`pypack.bundle.listing`).
+
+    Params: ``profile``; ``part``: the layer is to be joined with others: its end is left out, and its list is appended.
+    """
+    profile, jobs, part = context.params["profile"], context.settings.jobs, context.params.get("part", False)
+    files = Listing()
+    source = frames(context.inputs[0], end=not part, files=files)
     write(packed_frames(source, profile=profile, jobs=jobs), context.product)
+    if part:
+        listing.append(context.product, files.rows)
 
 
 def write_layer(image: Path, target: Path, *, level: int, jobs: int = 1) -> LayerFacts:
     """Write the layer of ``image``; frames are packed on ``jobs`` threads, a few at a time."""
-    return write(_packed_frames(frames(image), level, jobs), target)
+    return write(_packed_frames(frames(image, files=Listing()), level, jobs), target)
 
 
 def write(source: Iterable[Packed], target: Path) -> LayerFacts:
@@ -209,37 +237,45 @@ def read(layer: Path) -> Iterator[Packed]:
             yield Packed(data=stream.read(size), unpacked=unpacked, flags=flags, sha256=digest)
 
 
+def read_rows(part: Path) -> list[listing.Row]:
+    """Return the files of a part of a layer, as :func:`run_layer` found them."""
+    with part.open("rb") as stream:
+        behind = sum(size for size, *_ in _table(stream, part))
+        stream.seek(behind, 1)
+        return listing.read(stream, part)
+
+
 def _table(stream: IO[bytes], layer: Path) -> list[tuple[int, int, int, bytes]]:
     """Read the frame table, and leave ``stream`` where the frames begin."""
     magic, length = struct.unpack("<II", stream.read(8))
     table = stream.read(length)
     if magic != _SKIPPABLE or not table.startswith(_HEAD) or (len(table) - len(_HEAD)) % _ENTRY.size:
-        raise StepError(f"{layer} is not a layer", do="remove it and build again")
+        raise StepError(f"{layer} is not a layer", hint="remove it and build again")
     return list(_ENTRY.iter_unpack(table[len(_HEAD) :]))
 
 
 def packed_frames(source: Iterable[Frame], *, profile: str, jobs: int) -> Iterator[Packed]:
     """Pack frames as a profile does, on up to ``jobs`` threads, in order.
 
-    SCons runs several steps at once in one process; all of them together hold and pack :data:`AT_ONCE` frames.
+    SCons runs several steps at once in one process; all of them together have at most :data:`AT_ONCE` frames.
     """
-    return _packed_frames(source, LEVELS[profile], min(jobs, AT_ONCE[profile]), _room(profile))
+    return _packed_frames(source, LEVELS[profile], min(jobs, AT_ONCE[profile]), _slots(profile))
 
 
 @functools.cache
-def _room(profile: str) -> threading.Semaphore:
+def _slots(profile: str) -> threading.Semaphore:
     return threading.Semaphore(AT_ONCE[profile])
 
 
 def _packed_frames(
-    source: Iterable[Frame], level: int, jobs: int, room: threading.Semaphore | None = None
+    source: Iterable[Frame], level: int, jobs: int, slots: threading.Semaphore | None = None
 ) -> Iterator[Packed]:
-    """Yield the packed frames in order. A frame is read when there is room to pack it."""
-    room = room or threading.Semaphore(jobs)
+    """Yield the packed frames in order. A frame is read when a slot is free to pack it."""
+    slots = slots or threading.Semaphore(jobs)
     waiting: deque[Future[Packed]] = deque()
     frames = iter(source)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
-        while task := _next_task(frames, level, room):
+        while task := _next_task(frames, level, slots):
             waiting.append(pool.submit(task))
             while waiting and (waiting[0].done() or len(waiting) > jobs):
                 yield waiting.popleft().result()
@@ -247,23 +283,23 @@ def _packed_frames(
             yield waiting.popleft().result()
 
 
-def _next_task(frames: Iterator[Frame], level: int, room: threading.Semaphore) -> Callable[[], Packed] | None:
-    """Read a frame into the room that there is, and return what packs it and gives the room back."""
-    room.acquire()
+def _next_task(frames: Iterator[Frame], level: int, slots: threading.Semaphore) -> Callable[[], Packed] | None:
+    """Wait for a slot, read a frame, and return what packs it and frees the slot; None after the last."""
+    slots.acquire()
     try:
         frame = next(frames, None)
     except BaseException:
-        room.release()
+        slots.release()
         raise
     if frame is None:
-        room.release()
+        slots.release()
         return None
 
     def task() -> Packed:
         try:
             return _pack(frame, level)
         finally:
-            room.release()
+            slots.release()
 
     return task
 
@@ -274,7 +310,7 @@ def _pack(frame: Frame, level: int) -> Packed:
     # threads=0 would give other bytes than any other number. zstd's own checksum is left out: the table has a
     # better one.
     packed = zstandard.ZstdCompressor(level=level, threads=1, write_content_size=True).compress(frame.data)
-    flags = _CARRIES_ON if frame.carries_on else 0
+    flags = _CONTINUES_MEMBER if frame.continues_member else 0
     digest = hashlib.sha256(frame.data).digest()
     return Packed(data=packed, unpacked=len(frame.data), flags=flags, sha256=digest)
 

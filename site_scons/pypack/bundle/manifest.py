@@ -1,4 +1,4 @@
-"""The manifest ``pypack.json``: what is in a bundle and what it was made of. Nothing of time or place is in it."""
+"""The manifest ``pypack.json``: contents and inputs of a bundle, without times and paths of the build."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import functools
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from pypack.base.version import __version__
+from pypack.formats.binaries import loading
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pypack.bundle.trailer import LayerEntry
 
+_SHOWN = 6
 _TOOLS = ("scons-pypack", "ziglang", "uv", "zstandard")
 
 
@@ -25,31 +29,44 @@ def version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        import pypack
-
-        return pypack.__version__ if name == "scons-pypack" else ""
+        return __version__ if name == "scons-pypack" else ""
 
 
 def floor(facts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the lowest glibc or macOS that all layers together need, e.g. ``2.17``, or ``""``."""
-    found = [each["floor"] for each in facts.values() if each["floor"]]
-    return max(found, key=lambda text: [int(part) for part in text.split(".")], default="")
+    floors = [layer_facts["floor"] for layer_facts in facts.values() if layer_facts["floor"]]
+    return max(floors, key=lambda text: [int(part) for part in text.split(".")], default="")
 
 
-def system_libraries(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the shared libraries that no layer brings, so that they must be on the target.
+def system_libraries(facts: Mapping[str, Mapping[str, Any]]) -> loading.Expected:
+    """Return the shared libraries that no layer contains, so that they must be on the target.
 
     A manylinux wheel may expect a few from the system (PEP 600), libstdc++ first of all.
     """
-    brought = {name for each in facts.values() for name in each["brings"]}
-    return sorted({name for each in facts.values() for name in each["needs"]} - brought)
+    return loading.expected([row for layer_facts in facts.values() for row in layer_facts["natives"]])
 
 
-def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def expectations(described: Mapping[str, Any]) -> list[str]:
+    """Return lines for messages: the libraries that imports expect on the target, and those of optional parts."""
+    lines = []
+    for key, intro in (("system_libraries", "it expects"), ("optional_libraries", "optional parts expect")):
+        names = described[key]
+        rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        lines += [f"{intro} {', '.join(names[:_SHOWN])}{rest}"] if names else []
+    return lines
+
+
+def build(
+    params: Mapping[str, Any], entries: list[LayerEntry], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return the manifest as JSON values. The app layer's own hash is in the trailer: it covers this file."""
     lowest = floor(facts)
-    needed_by = next((each["floor_needed_by"] for each in facts.values() if lowest and each["floor"] == lowest), "")
+    needed_by = next(
+        (layer_facts["floor_needed_by"] for layer_facts in facts.values() if lowest and layer_facts["floor"] == lowest),
+        "",
+    )
     system = {"elf": "glibc", "macho": "macos"}.get(params["container"])
+    libraries = system_libraries(facts)
     return {
         "format": 2,
         "name": params["name"],
@@ -66,8 +83,12 @@ def build(params: Mapping[str, Any], rows: list[LayerEntry], facts: Mapping[str,
         "compiler": params["compiler"],
         "pins": params["pins"],
         **({system: {"floor": lowest, "needed_by": needed_by}} if system else {}),
-        "system_libraries": system_libraries(facts),
-        "layers": {row.kind: {"sha256": row.sha256.hex(), "size": row.size, "unpacked": row.unpacked} for row in rows},
+        "system_libraries": list(libraries.needed),
+        "optional_libraries": list(libraries.optional),
+        "layers": {
+            entry.kind: {"sha256": entry.sha256.hex(), "size": entry.size, "unpacked": entry.unpacked}
+            for entry in entries
+        },
         "distributions": facts.get("deps", {}).get("distributions", []),
         "tools": params["tools"],
     }

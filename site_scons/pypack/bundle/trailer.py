@@ -38,7 +38,7 @@ class LayerEntry:
 
 
 def ends(path: Path) -> bool:
-    """Say whether a file ends as a bundle does; a signed one does not."""
+    """Say whether a file ends with a trailer; a signed bundle does not."""
     try:
         with path.open("rb") as file:
             file.seek(-_CHECK, io.SEEK_END)
@@ -56,8 +56,8 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
     """
     block = b"".join(_pair(key, value) for key, value in launch)
     table = b"".join(
-        _ENTRY.pack(KINDS[each.kind], 0, each.offset, each.size, each.unpacked, each.frames, 0, each.sha256)
-        for each in layers
+        _ENTRY.pack(KINDS[layer.kind], 0, layer.offset, layer.size, layer.unpacked, layer.frames, 0, layer.sha256)
+        for layer in layers
     )
     line = first_line.encode()
     rest = len(block) + len(table) + _CHECK + _FOOT.size
@@ -65,7 +65,7 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
     line += b" " * (-(local_end + central_size + len(line) + 1 + rest) % _ALIGN) + b"\n"
     size = len(line) + rest
     if size > _LONGEST:
-        raise StepError(f"the trailer would be {size} bytes, {_LONGEST} is the most", do="use a shorter name")
+        raise StepError(f"the trailer would be {size} bytes, {_LONGEST} is the most", hint="use a shorter name")
     runtime = layers[0]
     for nonce in range(1 << 16):
         foot = _FOOT.pack(

@@ -1,4 +1,4 @@
-"""Write the app's zip behind what stands in the bundle already."""
+"""Append the app's zip to a bundle."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import zipfile
 import zlib
 from typing import IO, TYPE_CHECKING, cast
 
-from pypack.bundle.window import Window
-from pypack.images.headers import EPOCH
+from pypack.bundle.offset_stream import OffsetStream
+from pypack.formats.headers import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pypack.images.image import Member
+    from pypack.formats.image import Member
 
 _MODE_EXTRA = 0x756E  # Info-ZIP "ASi Unix": the only mode that a local header can hold
 _DATE = time.gmtime(EPOCH)[:6]
@@ -30,7 +30,7 @@ def write_entries(out: IO[bytes], entries: Iterable[tuple[Member, IO[bytes] | No
     differ in what they make of large absolute ones.
     """
     start = out.tell()
-    stream = cast("IO[bytes]", Window(out, start)) if start >= LIMIT // 2 else out
+    stream = cast("IO[bytes]", OffsetStream(out, start)) if start >= LIMIT // 2 else out
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as packed:
         for member, content in entries:
             _write(packed, member, content)

@@ -1,0 +1,1 @@
+"""What every other room needs: targets, this machine, folders, files written whole, hashes, declared settings."""

@@ -1,0 +1,1 @@
+"""From what a program asks for to a lock, wheels and one image; ``build`` makes wheels from source."""

@@ -1,0 +1,104 @@
+"""Read how a source tree is built (PEP 517, PEP 518), and refuse trees that cannot be built here."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypack.deps.build import native
+from pypack.errors import StepError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ = "docs/dependencies.md"
+OTHER = (
+    "ask for a version that has a wheel, raise the floor ([tool.pypack] floors) so that newer wheels fit, build for "
+    "another target, or name a wheel of your own in the requirements"
+)
+_LEGACY = "setuptools.build_meta:__legacy__"
+_FOREIGN = {
+    "maturin": "Rust (cargo)",
+    "setuptools-rust": "Rust (cargo)",
+    "scikit-build-core": "CMake",
+    "scikit-build": "CMake",
+    "meson-python": "Meson",
+    "sip": "qmake",
+}
+"""Build requirements that compile with another tool than the ``CC`` of the build environment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A build backend: ``name`` is ``module`` or ``module:object``, ``path`` folders of the tree to import it from."""
+
+    name: str
+    requires: tuple[str, ...]
+    path: tuple[str, ...] = ()
+
+
+def read(tree: Path, label: str) -> Backend:
+    """Return the backend of an unpacked tree; without one in ``pyproject.toml`` it is setuptools, as PEP 517 says."""
+    file = tree / "pyproject.toml"
+    if not file.is_file():
+        if not (tree / "setup.py").is_file():
+            raise StepError(f"{label} is no Python project: it has neither pyproject.toml nor setup.py", hint=OTHER)
+        return Backend(name=_LEGACY, requires=("setuptools>=40.8.0",))
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StepError(f"the pyproject.toml of {label} cannot be read: {error}", hint="mend it, or tell its authors"
+            ) from error  # fmt: skip
+    system = table.get("build-system", {"requires": ["setuptools>=40.8.0"]})
+    requires = system.get("requires") if isinstance(system, dict) else None
+    name, path = (
+        (system.get("build-backend", _LEGACY), system.get("backend-path", [])) if requires is not None else ("", [])
+    )
+    if not _is_list_of_strings(requires) or not _is_list_of_strings(path) or not isinstance(name, str) or not name:
+        raise StepError(f"[build-system] of {label} is not as PEP 517 wants it", hint="mend it, or tell its authors")
+    if any(part.startswith("/") or ".." in re.split(r"[/\\]", part) for part in path):
+        raise StepError(f"the backend-path of {label} leaves its tree", hint="mend it, or tell its authors")
+    return Backend(name=name, requires=tuple(requires or ()), path=tuple(path))
+
+
+def refuse(tree: Path, label: str, python: str) -> None:
+    """Raise :class:`StepError` for a tree that needs a tool that pypack has not, or another Python than ``python``."""
+    file = tree / "pyproject.toml"
+    requirements = native.requirements(file.read_bytes()) if file.is_file() else set()
+    for name in sorted(requirements & _FOREIGN.keys()):
+        raise StepError(
+            f"{label} has to be built from source, and {name}, which does that, takes {_FOREIGN[name]}:"
+            " only what compiles by CC (setuptools) can be built here",
+            hint=OTHER,
+            docs=READ,
+        )
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    needed = _requires_python(tree)
+    try:
+        fits = SpecifierSet(needed).contains(python, prereleases=True)
+    except InvalidSpecifier:
+        return  # what is no specifier is left to the backend
+    if not fits:
+        raise StepError(
+            f"{label} needs Python {needed}, and this is built for {python}", hint="ask for another --python or version"
+        )
+
+
+def _requires_python(tree: Path) -> str:
+    file, pkg_info = tree / "pyproject.toml", tree / "PKG-INFO"
+    project: Any = {}
+    if file.is_file():
+        project = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+    value = project.get("requires-python") if isinstance(project, dict) else None
+    if value is None and pkg_info.is_file():
+        from packaging.metadata import parse_email
+
+        value = parse_email(pkg_info.read_bytes())[0].get("requires_python")
+    return str(value or "")
+
+
+def _is_list_of_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,0 +1,108 @@
+"""Build one project to a wheel, for every target or for one, and write it into a wheel archive."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+
+from pypack.deps.build import backend, build_environment, requires, toolchain, wheel_archive
+from pypack.errors import StepError
+from pypack.steps import zig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.tags import Tag
+
+    from pypack.deps.build.build_environment import BuildEnvironment
+    from pypack.steps.step import Context
+
+RECORD = "pypack-build.json"
+"""File in a built wheel's .dist-info with its source and its build requirements."""
+
+
+def run(context: Context) -> None:
+    """Step: tree, build interpreter (runtime and dev image of the target) -> wheel archive.
+
+    The requirements of the build are resolved and fetched here. Params: ``label``, ``distribution``, ``version``,
+    ``source`` (what is recorded of it), ``python``, ``static`` and ``platform`` (of the interpreter that builds); for
+    native code ``target`` (see :func:`pypack.deps.build.build_environment.open_environment`), ``for`` whom. Unhashed:
+    ``builder``; ``accepted``, the tags that the wheel may have.
+    """
+    tree, interpreter, *images = context.inputs
+    params = context.params
+    build_requirements = requires.fetch_requirements(context, tree, interpreter)
+    target = {**params["target"], "runtime": images[0], "dev": images[-1]} if images else None
+    native = bool(images)
+    with (
+        context.timed(f"building {params['label']} for {params['for']}") if native else nullcontext(),
+        build_environment.open_environment(
+            context, params["label"], tree=tree, interpreter=interpreter, layout=requires.backend_layout(context),
+            requirements=build_requirements.wheels, target=target,
+        ) as environment,
+    ):  # fmt: skip
+        (environment.root / "out").mkdir()
+        name = _build_wheel(environment, native=native)
+        wheel = environment.root / "out" / name
+        _check(wheel, params, context.unhashed["accepted"])
+        _warn(context, environment, wheel, native=native)
+        wheel_archive.pack(
+            wheel, context.product, {RECORD: _record(params, build_requirements.versions, native=native)}
+        )
+
+
+def _build_wheel(environment: BuildEnvironment, *, native: bool) -> str:
+    name = environment.call("build_wheel", str(environment.root / "out"), None, None)
+    compilers = [tool for tool in environment.tools.called() if tool in {*toolchain.C, *toolchain.CXX}]
+    if compilers and not native:
+        raise StepError(
+            f"{environment.label} calls a compiler ({compilers[0]}), which none of its files showed the need of",
+            hint=backend.OTHER,
+            docs=backend.READ,
+        )
+    if not isinstance(name, str) or not (environment.root / "out" / name).is_file():
+        raise StepError(
+            f"{environment.label} cannot be built: its backend {environment.backend.name} made no wheel",
+            hint=backend.OTHER,
+        )
+    return name
+
+
+def _check(wheel: Path, params: Any, accepted: set[Tag]) -> None:  # noqa: ANN401 - the step's params
+    """Refuse a wheel of another distribution or version, or one that the target cannot load."""
+    try:
+        name, version, _, wheel_tags = parse_wheel_filename(wheel.name)
+    except InvalidWheelFilename as error:
+        raise StepError(f"{params['label']} was built to {wheel.name}, which is no wheel's name: {error}") from error
+    expected_name, expected_version = params["distribution"], params["version"]
+    if name != canonicalize_name(expected_name) or (expected_version and Version(expected_version) != version):
+        raise StepError(f"{params['label']} was built to {wheel.name}: another name or version than the lock has",
+                        hint="make the lock again (--upgrade), or tell its authors", docs=backend.READ)  # fmt: skip
+    if not accepted & wheel_tags:
+        raise StepError(
+            f"{params['label']} was built to {wheel.name}, which does not fit {params['for']}",
+            hint=backend.OTHER,
+            docs=backend.READ,
+        )
+
+
+def _warn(context: Context, environment: BuildEnvironment, wheel: Path, *, native: bool) -> None:
+    if native and wheel.name.endswith("-any.whl"):
+        context.say(f"  note: {environment.label} came out without native code; verbose=1 shows what its build says")
+    for name in wheel_archive.members_with(wheel, str(environment.root).encode()):
+        context.say(
+            f"  warning: {name} of {environment.label} names the folder it was built in: no two builds are the same"
+        )
+
+
+def _record(params: Any, versions: dict[str, str], *, native: bool) -> bytes:  # noqa: ANN401 - the step's params
+    record = {
+        "source": params["source"],
+        "requires": versions,
+        **({"zig": zig.version()} if native else {}),
+    }
+    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()

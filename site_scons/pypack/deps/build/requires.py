@@ -1,0 +1,115 @@
+"""The requirements of a project's build: ``[build-system] requires``, and those that its backend adds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pypack.deps import lock, tags
+from pypack.deps.build import backend, build_environment
+from pypack.deps.secrets import without_secrets
+from pypack.download import fetch
+from pypack.errors import StepError
+from pypack.formats import image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pypack.base.targets import Layout
+    from pypack.deps.build.builder import Builder
+    from pypack.steps.step import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirements:
+    """The requirements of a build: paths of wheels, and the chosen versions by name."""
+
+    wheels: tuple[Path, ...]
+    versions: dict[str, str]
+
+
+def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requirements:
+    """Resolve and fetch the build requirements of ``tree``, all of them wheels with hashes.
+
+    ``tree`` and ``interpreter`` are images. The context is that of :func:`pypack.deps.build.build.run`.
+    """
+    label, layout = context.params["label"], backend_layout(context)
+    with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
+        files = ("pyproject.toml", "setup.py", "PKG-INFO")
+        image.unpack(tree, Path(name), only=lambda member: member.path in files)
+        backend.refuse(Path(name), label, context.params["python"])
+        requires = backend.read(Path(name), label).requires
+    static_requirements = _resolve_requirements(context, requires)
+    with build_environment.open_environment(
+        context, label, tree=tree, interpreter=interpreter, layout=layout, requirements=static_requirements.wheels
+    ) as environment:
+        dynamic = environment.call("get_requires_for_build_wheel", None) or ()
+    return (
+        _resolve_requirements(context, [*requires, *dynamic]) if set(dynamic) - set(requires) else static_requirements
+    )
+
+
+def backend_layout(context: Context) -> Layout:
+    """Return the layout of the interpreter that builds."""
+    builder: Builder = context.unhashed["builder"]
+    return builder.target.layout.at(builder.runtime.minor)
+
+
+def _resolve_requirements(context: Context, requires: Iterable[str]) -> Requirements:
+    """Resolve and fetch a list of requirements: wheels that the interpreter that builds can load."""
+    requirements = sorted(set(requires))
+    if not requirements:
+        return Requirements(wheels=(), versions={})
+    table = tomllib.loads(_lock(context, requirements))
+    versions = {row["name"]: str(row.get("version", "")) for row in table.get("packages", [])}
+    return Requirements(wheels=tuple(_fetch_wheels(context, table)), versions=versions)
+
+
+def _lock(context: Context, requirements: Iterable[str]) -> str:
+    """Return uv's lock of the requirements."""
+    import uv
+
+    builder: Builder = context.unhashed["builder"]
+    command = [
+        uv.find_uv_bin(), "pip", "compile", "-", "--quiet", "--no-progress", "--color", "never", "--format",
+        "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python-platform",
+        context.params["platform"], "--python-version", context.params["python"],
+        *(("--offline",) if context.settings.offline else ()),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
+        input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
+        encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        details = "\n".join(f"  {line}" for line in without_secrets(done.stderr).strip().splitlines())
+        raise StepError(
+            f"what the build of {context.params['label']} needs ({', '.join(requirements)}) cannot be had:\n{details}",
+            hint="build once without --offline" if context.settings.offline else backend.OTHER,
+            docs=backend.READ,
+        )
+    return without_secrets(done.stdout)
+
+
+def _fetch_wheels(context: Context, table: Mapping[str, Any]) -> Iterator[Path]:
+    """Fetch the wheels of a lock and yield them."""
+    builder: Builder = context.unhashed["builder"]
+    try:
+        chosen = lock.choose_wheels(table, builder.accepts, builder.runtime.minor, static=builder.runtime.static)
+    except StepError as error:
+        details = "\n".join(error.what.splitlines()[1:])
+        raise StepError(
+            f"{context.params['label']} cannot be built: the interpreter that builds it loads no native code, and of"
+            f" these build requirements there are only native wheels:\n{details}"
+            if context.params["static"]
+            else f"{context.params['label']} cannot be built, because of its build requirements: {error.what}",
+            hint=f"ask for the Python version of the build itself (--python), or {backend.OTHER}",
+            docs=backend.READ,
+        ) from error
+    for wheel in chosen:
+        yield fetch.fetch(replace(wheel.pin, login=builder.login), settings=context.settings)

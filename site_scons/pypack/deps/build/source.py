@@ -1,0 +1,107 @@
+"""Sources to build wheels from: an sdist in a lock, or a local folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pypack.deps.build import folder, native
+from pypack.download.pins import Pin
+from pypack.errors import InputError, StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_READ = "docs/dependencies.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One distribution as source: an archive (``pin``), or a folder of the disk with the ``digest`` of its files.
+
+    ``version`` is ``""`` where only the build tells it. ``native``: it looks as if native code were compiled, so it is
+    built for each target by itself. ``inside`` is the folder of the archive that holds the project.
+    """
+
+    distribution: str
+    version: str
+    native: bool
+    digest: str
+    pin: Pin | None = None
+    folder: Path | None = None
+    inside: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and version for messages."""
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def slug(self) -> str:
+        """A name for paths of products that is unique to these files."""
+        digest = hashlib.sha256(f"{self.digest}\0{self.inside}".encode()).hexdigest()
+        return f"{self.distribution}-{digest[:16]}"
+
+
+def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> Source | None:
+    """Return the source that a lock's row offers, None where it offers none.
+
+    Plain paths count from ``base``. ``memory`` is a folder for the hashes of files that were seen before; None where
+    nothing is to be kept.
+    """
+    distribution, version = str(package["name"]), str(package.get("version", ""))
+    if "vcs" in package:
+        raise InputError(
+            f"{distribution} comes from a version control system, which is not read",
+            hint="name a released version, an archive of that state (pkg @ https://…/archive.tar.gz), or"
+            " a local folder",
+            docs=_READ,
+        )
+    if "directory" in package:
+        row = package["directory"]
+        path = base / row["path"] / row.get("subdirectory", "")
+        project = folder.read(path, memory)
+        is_native = native.of_folder(project)
+        return Source(distribution=distribution, version=version, native=is_native, digest=project.digest, folder=path)
+    row = package.get("sdist") or package.get("archive")
+    if row is None or file_name(row).endswith(".whl"):
+        return None
+    pin = pin_of(package, row, base)
+    is_native = package.get("tool", {}).get("pypack", {}).get("native", True)
+    inside = str(row.get("subdirectory", ""))
+    return Source(
+        distribution=distribution, version=version, native=bool(is_native), digest=pin.sha256, pin=pin, inside=inside
+    )  # fmt: skip
+
+
+def is_in(package: Mapping[str, Any]) -> bool:
+    """Say whether a lock's row offers any source."""
+    row = package.get("archive")
+    return bool({"sdist", "directory", "vcs"} & package.keys() or (row and not file_name(row).endswith(".whl")))
+
+
+def pin_of(package: Mapping[str, Any], row: Mapping[str, Any], base: Path) -> Pin:
+    """Return the pin of a file that a package's row names: an sdist, an archive or a wheel."""
+    name = file_name(row)
+    pin = Pin(
+        file=name,
+        urls=(str(row.get("url") or base / row["path"]),),
+        sha256=str(row.get("hashes", {}).get("sha256", "")),
+        size=int(row.get("size", 0)),
+        version=str(package.get("version", "")),
+    )
+    if not pin.sha256:
+        raise StepError(f"the lock has no sha256 for {name}", hint="make the lock again with hashes", docs=_READ)
+    return pin
+
+
+def file_name(row: Mapping[str, Any]) -> str:
+    """Return the name of the file that a row of a lock means."""
+    from urllib.parse import unquote, urlsplit
+
+    if row.get("name"):
+        return str(row["name"])
+    location = str(row.get("url") or row.get("path") or "")
+    return unquote(urlsplit(location).path if "://" in location else location).replace("\\", "/").rsplit("/", 1)[-1]

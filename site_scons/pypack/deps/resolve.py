@@ -1,0 +1,152 @@
+"""Make a lock with hashes (PEP 751) of a program's requirements: uv resolves, an existing lock is copied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pypack.base import files
+from pypack.bundle import manifest
+from pypack.deps import floors, indexes, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
+from pypack.deps.build import sdist_fallback
+from pypack.deps.secrets import without_secrets
+from pypack.deps.uv_command import UvOptions
+from pypack.errors import StepError
+from pypack.steps.step import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pypack.base.targets import Target
+    from pypack.deps.inputs import Dependencies
+    from pypack.steps.step import Settings
+
+_VERSION = 1
+"""Raise it when the same inputs give another lock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The inputs of a lock for one target and one version of CPython (in full).
+
+    ``no_binary`` are packages that are taken from source, without ``build`` no others are. ``installed`` are the
+    ``.dist-info`` folders of a virtual environment with the digests of what is installed.
+    """
+
+    dependencies: Dependencies
+    target: Target
+    python: str
+    no_binary: tuple[str, ...] = ()
+    build: bool = True
+    installed: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def stamp(self) -> str:
+        """A hash over all inputs of the lock, written into its first line.
+
+        The folder is one of them: the same text may mean other files in another project.
+        """
+        dependencies = self.dependencies
+        settings = {
+            "version": _VERSION,
+            "folder": str(dependencies.base.absolute()),
+            "kind": dependencies.kind,
+            "target": self.target.name,
+            "platform": tags.uv_platform(self.target),
+            "environment": tags.uv_environment(self.target),
+            "python": self.python,
+            "uv": manifest.version("uv"),
+            "index": uv_settings.fingerprint(dependencies.base),
+            "extras": dependencies.extras,
+            "groups": dependencies.groups,
+            "no_binary": sorted(self.no_binary),
+            "build": self.build,
+            "part": self.installed if dependencies.kind == "venv" else lock_inputs.part(dependencies),
+            "files": [[str(file), file_digest(file)] for file in lock_inputs.files(dependencies)],
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def write(request: Request, file: Path, settings: Settings) -> None:
+    """Make the lock and write it to ``file``, whole or not at all."""
+    dependencies = request.dependencies
+    text = without_secrets(_METHODS[dependencies.kind](request, settings))
+    if dependencies.kind in {"pylock", "uv-lock"}:
+        lock_checks.check(tomllib.loads(text), dependencies, target=request.target, python=request.python)
+    text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies))
+    files.write_text(file, f"{lock.STAMP}{request.stamp}\n{text}")
+
+
+def _copy_lock(request: Request, settings: Settings) -> str:
+    del settings
+    lock.check_form(lock.read(request.dependencies.file), request.dependencies.file)
+    return request.dependencies.file.read_text(encoding="utf-8")
+
+
+def _list_installed(request: Request, settings: Settings) -> str:
+    """Return a lock of the distributions that are installed in a virtual environment."""
+    del settings
+    distributions = (info.removesuffix(".dist-info").rpartition("-") for info, _ in request.installed)
+    packages = "".join(
+        f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, _, version in distributions
+    )
+    return f'lock-version = "1.0"\ncreated-by = "pypack"\n{packages}'
+
+
+def _export_uv_lock(request: Request, settings: Settings) -> str:
+    """Return uv.lock in the standard form, exported by uv; that needs no interpreter and no index."""
+    dependencies = request.dependencies
+    arguments = [
+        "export",
+        "--frozen",
+        "--no-emit-project",
+        "--format",
+        "pylock.toml",
+        "--no-header",
+        "--no-default-groups",
+    ]
+    arguments += uv_command.choice_arguments(dependencies)
+    return uv_command.run_uv(
+        arguments, dependencies, f"{dependencies.file} cannot be read", UvOptions(settings=settings)
+    )
+
+
+def _resolve_or_name_floor(request: Request, settings: Settings) -> str:
+    """Return the lock that uv resolves; where no wheel fits the floor, the error names a floor that has one."""
+
+    def attempt(target: Target) -> str:
+        return _resolve(replace(request, target=target), settings)
+
+    try:
+        return attempt(request.target)
+    except StepError as error:
+        floor = "" if settings.offline else floors.lowest_working_floor(error.what, request.target, attempt)
+        if not floor:
+            raise
+        hint = f"ask for a newer system, for which there are wheels: [tool.pypack] floors = {{ {floor} }}"
+        raise StepError(error.what, hint=f"{hint}; or for another version, or target", docs=error.docs) from None
+
+
+def _resolve(request: Request, settings: Settings) -> str:
+    return uv_command.resolve_lock(
+        request.dependencies,
+        f"cannot be resolved for {request.target.name}, Python {request.python}",
+        ("--python-platform", tags.uv_platform(request.target), "--python-version", request.python),
+        UvOptions(
+            settings=settings, environment=tags.uv_environment(request.target), no_binary=request.no_binary,
+            build=request.build,
+        ),
+    )  # fmt: skip
+
+
+_METHODS: dict[str, Callable[[Request, Settings], str]] = {
+    "pylock": _copy_lock,
+    "uv-lock": _export_uv_lock,
+    "venv": _list_installed,
+    **dict.fromkeys(("requirements", "pyproject", "backend", "setup", "script", "wheels"), _resolve_or_name_floor),
+}

@@ -1,0 +1,157 @@
+"""Run uv: resolve the requirements of a program to a lock, or return any other output of a command of uv."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from pypack.deps import hashes, requirements
+from pypack.deps.build import backend, sdist_fallback
+from pypack.deps.secrets import without_secrets
+from pypack.errors import InputError, PypackError, StepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pypack.deps.inputs import Dependencies
+    from pypack.steps.step import Settings
+
+_READ = "docs/dependencies.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UvOptions:
+    """How uv is run. ``environment`` is added to this process's own, ``before`` is called before each run.
+
+    ``no_binary`` are packages that are taken from source, without ``build`` no others are.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str] = field(default_factory=dict)
+    no_binary: tuple[str, ...] = ()
+    build: bool = True
+    before: Callable[[], object] = lambda: None
+
+
+def resolve_lock(dependencies: Dependencies, failure: str, arguments: Iterable[str], options: UvOptions) -> str:
+    """Return uv's lock of the requirements of ``dependencies``; wheels are preferred.
+
+    ``arguments`` tell uv for which systems and Python; ``failure`` continues the name of the file in an error.
+    """
+    failure = f"{dependencies.file} {failure}"
+    given = [_wheel_line(path) for path in dependencies.wheels]
+    if dependencies.kind != "backend":
+        lines = [*(dependencies.requirements if dependencies.kind == "setup" else ()), *given]
+        return _resolve(dependencies, failure, lines, arguments, options)
+    # the program's build backend makes a wheel, whose metadata tells what the program needs
+    assert dependencies.manifest is not None  # that it has a backend is known from it
+    with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
+        build = ["build", "--wheel", "--out-dir", folder, "--python", sys.executable]
+        run_uv(build, dependencies, f"{dependencies.file} cannot be built by its backend", options)
+        (wheel,) = Path(folder).glob("*.whl")
+        extras = f"[{','.join(dependencies.extras)}]" if dependencies.extras else ""
+        lines = [_wheel_line(wheel, extras), *given]
+        for group in dependencies.groups:
+            lines += dependencies.manifest.groups[canonicalize_name(group)]
+        return _resolve(
+            dependencies, failure, lines, [*arguments, "--no-emit-package", dependencies.manifest.name], options
+        )
+
+
+def _resolve(
+    dependencies: Dependencies, failure: str, lines: list[str], arguments: Iterable[str], options: UvOptions
+) -> str:
+    """Return uv's lock of the requirements in the file of ``dependencies`` and in ``lines``."""
+    kind = dependencies.kind
+    files = [] if kind in {"setup", "backend", "wheels"} else [dependencies.file.name]
+    command = [
+        "pip", "compile", *files, *(["-"] if lines or not files else []), "--format", "pylock.toml", "--no-header",
+        "--no-annotate", "--python", sys.executable,
+        *(choice_arguments(dependencies) if kind == "pyproject" else ()), *arguments,
+    ]  # fmt: skip
+    text = sdist_fallback.prefer_wheels(
+        lambda preferences: run_uv([*command, *preferences], dependencies, failure, options, lines),
+        forced=options.no_binary,
+        build=options.build,
+    )
+    return hashes.enforce_hashes(
+        text, dependencies.file, requirements.lines(dependencies.file) if kind == "requirements" else ()
+    )
+
+
+def choice_arguments(dependencies: Dependencies) -> list[str]:
+    """Return uv's arguments for the extras and groups that were chosen."""
+    extras = [argument for name in dependencies.extras for argument in ("--extra", name)]
+    return extras + [argument for name in dependencies.groups for argument in ("--group", name)]
+
+
+def run_uv(
+    arguments: Iterable[str], dependencies: Dependencies, failure: str, options: UvOptions, lines: Iterable[str] = ()
+) -> str:
+    """Run uv in the folder of the input and return its standard output; its warnings are shown.
+
+    ``failure`` begins the error, ``lines`` are uv's standard input. Raises :class:`StepError`.
+    """
+    import uv
+
+    # uv runs build backends for metadata in the interpreter of this process; it would download another one
+    command = [uv.find_uv_bin(), *arguments, "--no-progress", "--color", "never", "--no-python-downloads"]
+    if options.settings.offline:
+        command.append("--offline")
+    if options.settings.verbose:
+        options.settings.say(" ".join(command))
+    options.before()
+    done = subprocess.run(
+        command, cwd=dependencies.base, env={**os.environ, **options.environment},
+        input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+        check=False, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        raise _explain_failure(done.stderr, failure, offline=options.settings.offline)
+    for line in done.stderr.splitlines():
+        if line.startswith("warning:"):
+            options.settings.say(f"  {without_secrets(line)}")
+    return done.stdout
+
+
+def _wheel_line(path: Path, extras: str = "") -> str:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        name = parse_wheel_filename(path.name)[0]
+    except InvalidWheelFilename as error:
+        raise InputError(f"{path} is not named as a wheel is: {error}", hint="name a wheel", docs=_READ) from error
+    return f"{name}{extras} @ {path.absolute().as_uri()}"
+
+
+_NO_WHEEL = "a package has no wheel for this target: ask for another version of it, a newer floor, or another target"
+_REMEDIES = (
+    ("no usable wheels", _NO_WHEEL),
+    ("no wheels", _NO_WHEEL),
+    ("Failed to build", f"its source tells what it needs only while it is built: {backend.OTHER}"),
+    ("Hash mismatch", "what the index has is not what the hashes say: find out why before you change them"),
+    ("hash", "give each requirement a version and its hashes, or none of them hashes"),
+    ("yanked", "ask for a release that was not withdrawn"),
+    ("Python", "change the requirement or the Python version (python=…)"),
+    ("incompatible", "the requirements contradict each other: loosen one of those that are named"),
+    ("unsatisfiable", "the requirements contradict each other: loosen one of those that are named"),
+)
+"""Phrases in uv's explanation and the remedy for each; the first that is found counts."""
+
+
+def _explain_failure(explanation: str, failure: str, *, offline: bool) -> PypackError:
+    reason = "\n".join(f"  {line}" for line in without_secrets(explanation).strip().splitlines())
+    hint = next(
+        (hint for phrase, hint in _REMEDIES if phrase in explanation),
+        "change the requirement, the Python version or the target",
+    )
+    if offline:
+        hint = "build once without --offline, so that the packages are in uv's cache"
+    return StepError(f"{failure}:\n{reason}", hint=hint, docs=_READ)

@@ -1,1 +1,0 @@
-"""The parts of fetching: addresses as text, one download over HTTP, progress. ``pypack.fetch`` puts them together."""

@@ -1,0 +1,1 @@
+"""Files on disk: tar images, archives, ELF, PE and Mach-O, scripts; readers and writers, no policy."""

@@ -1,0 +1,1 @@
+"""From a plan to steps, a pure function; descriptions and reports of them."""

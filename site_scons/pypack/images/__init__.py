@@ -1,1 +1,0 @@
-"""Tar images: normalised trees that travel from step to step as one file each."""

@@ -1,0 +1,1 @@
+"""Builds the C launcher of stubs/; icon, version and manifest for Windows."""

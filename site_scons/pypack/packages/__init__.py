@@ -1,1 +1,0 @@
-"""Third-party packages: resolved by uv into a lock, fetched by hash, unpacked into one image."""

@@ -1,0 +1,72 @@
+"""The locks of a build, one for each target: a lock is renewed only when its inputs change."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pypack.base import files
+from pypack.deps import lock, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pypack.base.targets import Target
+    from pypack.deps.venv import Installed
+    from pypack.project.program import Project
+    from pypack.steps.cache import StepCache
+    from pypack.steps.step import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locks:
+    """The locks below ``build``. ``cache`` has those of earlier builds, for when ``build`` is empty."""
+
+    build: Path
+    cache: StepCache | None = None
+    _renewed: set[Path] = field(default_factory=set)
+    _guards: dict[Path, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    def file(self, project: Project, target: Target) -> Path:
+        """Return the path of the lock of a program for a target."""
+        return self.build / "apps" / project.name / target.name / "pylock.toml"
+
+    def current(
+        self, project: Project, target: Target, python: str, settings: Settings,
+        installed: Sequence[tuple[Installed, str]] = (),
+    ) -> tuple[Path, str]:  # fmt: skip
+        """Return the lock for a target and a version of CPython, and its stamp; make it where it is missing or stale.
+
+        ``settings.upgrade`` renews it once in a build.
+        """
+        assert project.dependencies is not None  # the caller asks only then
+        request = resolve.Request(
+            dependencies=project.dependencies,
+            target=target,
+            python=python,
+            no_binary=tuple(project.no_binary),
+            build=not project.no_build,
+            installed=tuple((distribution.info, digest) for distribution, digest in installed),
+        )
+        file = self.file(project, target)
+        with self._guards[file]:  # a target may be asked for by itself and as a part of a universal one
+            renew = settings.upgrade and file not in self._renewed
+            if renew or not lock.is_current(file, request.stamp):
+                self._make(request, file, settings, renew=renew)
+            self._renewed.add(file)
+        return file, request.stamp
+
+    def _make(self, request: resolve.Request, file: Path, settings: Settings, *, renew: bool) -> None:
+        with files.replaced(file) as partial:
+            shown_path = os.path.relpath(file)
+            if not renew and self.cache and self.cache.get(request.stamp, partial):
+                settings.say(f"Retrieved `{shown_path}' from cache")
+                return
+            settings.say(f"{'resolve':<10} {shown_path}")
+            resolve.write(request, partial, settings)
+            if self.cache:
+                self.cache.put(request.stamp, partial)

@@ -1,0 +1,1 @@
+"""What the user has: settings, entry points, the app's files, what it imports."""

@@ -1,0 +1,204 @@
+"""Finds the entry point of a program: the named one, else by the files of its folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pypack.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pypack.deps.manifests import Manifest
+
+_READ = "docs/settings.md"
+EntryKind = Literal["module", "script", "function", "scripts"]
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """The entry point of a program.
+
+    ``kind`` module: ``name`` is run as ``python -m`` would; script: ``name`` is a path below ``app/``; function:
+    ``function`` of module ``name`` is called, as a console script does; scripts: several commands in one file,
+    ``scripts`` holds ``(command, module:function)`` of each. The name under which the bundle is started chooses one,
+    else its first argument.
+    """
+
+    kind: EntryKind
+    name: str
+    function: str = ""
+    scripts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundEntry:
+    """An entry point, and the facts that follow from where it was found.
+
+    ``root`` is the folder whose content becomes ``app/`` (below ``under``), ``only`` limits it to some paths; ``stem``
+    is the default name of the executable; ``named``: it takes precedence over the project's name.
+    ``window``: a GUI program, which opens no console.
+    """
+
+    entry: Entry
+    root: Path
+    stem: str
+    under: str = ""
+    only: tuple[str, ...] = ()
+    named: bool = False
+    window: bool = False
+
+
+def program_folder(app: Path | None, entry: str) -> tuple[Path, str]:
+    """Return the program's folder (``app``, else that of ``entry``, else the current one), and the entry in it."""
+    if app is None and entry and (Path(entry).exists() or entry.endswith(".py") or "/" in entry or "\\" in entry):
+        path = Path(entry).absolute()
+        if not path.exists():
+            raise InputError(f"entry {entry} does not exist", hint="name a script, a package folder or module:function")
+        return (path, "") if path.is_dir() else (path.parent, f"./{path.name}")
+    folder = (app or Path.cwd()).absolute()
+    if not folder.exists():
+        raise InputError(f"{folder} does not exist", hint="name the folder of a program, or a script")
+    if folder.suffix == ".whl":
+        return folder, entry
+    if folder.is_file():
+        return folder.parent, f"./{folder.name}"
+    return folder, entry
+
+
+def find(folder: Path, entry: str, manifest: Manifest | None) -> FoundEntry:
+    """Return the entry point of the program in ``folder``: ``entry``, else the first of these that exists:
+
+    the commands of ``[project.scripts]``, ``__main__.py``, the only package with one, a script.
+    """
+    if folder.suffix == ".whl":
+        return _find_in_wheel(folder, entry, manifest)
+    commands = {**manifest.gui_scripts, **manifest.scripts} if manifest else {}
+    if entry in commands:
+        return _command_entry(folder, entry, commands[entry], window=bool(manifest and entry not in manifest.scripts))
+    if entry:
+        return _named_entry(folder, entry, commands)
+    return _multi_command_entry(folder, manifest) if commands and manifest else _find_in_folder(folder)
+
+
+def _find_in_folder(folder: Path) -> FoundEntry:
+    """Return the entry point that the files of a folder imply."""
+    if (folder / "__main__.py").is_file():
+        return _package_entry(folder)
+    for root in (folder, folder / "src"):
+        packages = [main_file.parent for main_file in sorted(root.glob("*/__main__.py"))]
+        if len(packages) == 1:
+            return FoundEntry(root=root, entry=Entry(kind="module", name=packages[0].name), stem=packages[0].name)
+        if packages:
+            names = ", ".join(main_file.name for main_file in packages)
+            raise InputError(
+                f"{folder} has several packages that can be started: {names}", hint="choose one with --entry"
+            )
+    if (folder / "__init__.py").is_file():
+        raise InputError(f"package {folder} has no __main__.py", hint="add one, or name an entry as module:function")
+    return _find_script(folder)
+
+
+def _find_in_wheel(wheel: Path, entry: str, manifest: Manifest | None) -> FoundEntry:
+    """Return the entry point of a wheel: ``entry``, else its commands."""
+    assert manifest is not None  # a wheel has one
+    commands = {**manifest.gui_scripts, **manifest.scripts}
+    if entry in commands:
+        return _command_entry(wheel.parent, entry, commands[entry], window=entry not in manifest.scripts)
+    if entry:
+        return _named_entry(wheel, entry, commands)
+    if not commands:
+        raise InputError(
+            f"{wheel.name} has no commands", hint="name a module or module:function of it with --entry", docs=_READ
+        )
+    return _multi_command_entry(wheel.parent, manifest)
+
+
+def _multi_command_entry(folder: Path, manifest: Manifest) -> FoundEntry:
+    """Return the commands that ``[project.scripts]`` names, else those of ``[project.gui-scripts]``."""
+    commands = manifest.scripts or manifest.gui_scripts
+    window = not manifest.scripts
+    if len(commands) == 1:
+        ((name, point),) = commands.items()
+        return _command_entry(folder, name, point, window=window)
+    entry = Entry(kind="scripts", name="", scripts=tuple(sorted(commands.items())))
+    module = entry.scripts[0][1].split(":", maxsplit=1)[0]
+    stem = manifest.name or entry.scripts[0][0]
+    return FoundEntry(root=_import_root(folder, module), entry=entry, stem=stem, window=window)
+
+
+def _command_entry(folder: Path, name: str, point: str, *, window: bool) -> FoundEntry:
+    module, _, function = point.partition(":")
+    entry = Entry(kind="function", name=module, function=function)
+    return FoundEntry(root=_import_root(folder, module), entry=entry, stem=name, named=True, window=window)
+
+
+def _find_script(folder: Path) -> FoundEntry:
+    preferred = [folder / f"{stem}.py" for stem in (folder.name, "main", "app", "cli")]
+    scripts = [path for path in preferred if path.is_file()] or sorted(folder.glob("*.py"))
+    scripts = [path for path in scripts if path.name not in {"setup.py", "conftest.py", "noxfile.py"}]
+    if len(scripts) != 1 and not any(path in preferred for path in scripts):
+        what = "has no entry point" if not scripts else "has several scripts"
+        raise InputError(
+            f"{folder} {what}: looked for __main__.py, a package with one, {folder.name}.py, main.py, app.py, cli.py",
+            hint="name it with --entry (or entry=…): a script, a package folder or module:function",
+            docs=_READ,
+        )
+    path = scripts[0]
+    return FoundEntry(root=folder, entry=Entry(kind="script", name=path.name), stem=path.stem)
+
+
+def _package_entry(folder: Path) -> FoundEntry:
+    """Return the entry of a folder with ``__main__.py``: a package with ``__init__.py``, else as ``python FOLDER``."""
+    if (folder / "__init__.py").is_file():
+        name = folder.name
+        if not _MODULE.fullmatch(name):
+            raise InputError(f"package folder {name!r} is not a module name", hint="rename it, or use --entry module")
+        return FoundEntry(root=folder, under=name, entry=Entry(kind="module", name=name), stem=name)
+    return FoundEntry(root=folder, entry=Entry(kind="script", name="__main__.py"), stem=folder.name)
+
+
+def _named_entry(folder: Path, entry: str, commands: Mapping[str, str]) -> FoundEntry:
+    path = folder / entry
+    if entry.startswith("./") and path.is_file():
+        return FoundEntry(root=folder, only=(path.name,), entry=Entry(kind="script", name=path.name), stem=path.stem)
+    if path.is_file():
+        inside = path.relative_to(folder).as_posix()
+        return FoundEntry(root=folder, entry=Entry(kind="script", name=inside), stem=path.stem)
+    if path.is_dir():
+        return _require_package(path)
+    if entry.endswith(".py") or "/" in entry:
+        raise InputError(
+            f"entry {entry} does not exist in {folder}", hint="name a script, a package or module:function"
+        )
+    name, _, function = entry.partition(":")
+    if not _MODULE.fullmatch(name) or (function and not _MODULE.fullmatch(function)):
+        raise InputError(f"entry {entry!r} is neither a path nor module:function", hint="write it as pkg.mod:func")
+    kind: EntryKind = "function" if function else "module"
+    root = _import_root(folder, name)
+    if commands and not _has_module(root, name):
+        hint = did_you_mean(entry, commands)
+        if hint:
+            raise InputError(
+                f"entry {entry!r} is neither a command of the project nor a module of it{hint}", docs=_READ
+            )
+    return FoundEntry(root=root, entry=Entry(kind=kind, name=name, function=function), stem=name.split(".")[0])
+
+
+def _import_root(folder: Path, module: str) -> Path:
+    return next((root for root in (folder, folder / "src") if _has_module(root, module)), folder)
+
+
+def _require_package(path: Path) -> FoundEntry:
+    if not (path / "__main__.py").is_file():
+        raise InputError(f"{path} has no __main__.py", hint="add one, or name an entry as module:function")
+    return _package_entry(path)
+
+
+def _has_module(root: Path, name: str) -> bool:
+    top = name.split(".", maxsplit=1)[0]
+    return (root / top).is_dir() or (root / f"{top}.py").is_file()

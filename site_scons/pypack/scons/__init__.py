@@ -1,0 +1,1 @@
+"""The SCons tool and its actions: the only room that imports SCons."""

@@ -1,1 +1,0 @@
-"""What only programs for Windows have: resources, and import libraries made from DLLs."""

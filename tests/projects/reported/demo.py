@@ -1,0 +1,3 @@
+"""The program of a bundle that a report is made of."""
+
+print("demo")
