@@ -14,12 +14,22 @@
 #include "start.h"
 #include "unpack/bundle_file.h"
 
-#define TAIL_MOST (UINT64_C(64) << 10)
+#define TAIL ((size_t)4 << 10) /* what most trailers fit into */
 
 static bool is_on(const char *variable)
 {
     const char *value = system_variable(variable);
     return value && *value && strcmp(value, "0") != 0;
+}
+
+/* Read the last `most` bytes of the payload, or all of it where it is smaller, into a new `*tail` of `*size` bytes. */
+static int read_tail(struct launcher *launcher, size_t most, uint8_t **tail, size_t *size)
+{
+    const struct payload *payload = &launcher->payload;
+    memory_free(*tail);
+    *size = payload->size < most ? (size_t)payload->size : most;
+    *tail = memory_raw(*size);
+    return bundle_read(launcher->file, *tail, *size, payload->base + payload->size - *size, &launcher->fault);
 }
 
 static int read_trailer(struct launcher *launcher, uint64_t file_size)
@@ -29,9 +39,11 @@ static int read_trailer(struct launcher *launcher, uint64_t file_size)
     if (why)
         return fault_set(&launcher->fault, EXIT_NO_BUNDLE, "copy or download the file again",
                          "this file holds no program: %s", why);
-    size_t part = payload->size < TAIL_MOST ? (size_t)payload->size : (size_t)TAIL_MOST;
-    uint8_t *tail = memory_raw(part);
-    int code = bundle_read(launcher->file, tail, part, payload->base + payload->size - part, &launcher->fault);
+    uint8_t *tail = NULL;
+    size_t part = 0;
+    int code = read_tail(launcher, TAIL, &tail, &part);
+    if (code == EXIT_FINE && trailer_size(tail, part) > part && trailer_size(tail, part) <= TRAILER_MOST)
+        code = read_tail(launcher, trailer_size(tail, part), &tail, &part);
     if (code == EXIT_FINE)
         code = trailer_read(tail, part, payload->size, &launcher->bundle, &launcher->fault);
     if (code == EXIT_FINE)

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/sha256.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/sha256_constants.h"
+
+/*
+ * Bytes from which on it pays to ask the processor for its instructions: a hypervisor answers the question, which takes as
+ * long as hashing some kilobytes. The trailer that each start hashes is smaller.
+ */
+#define ASK_FROM ((uint64_t)16 << 10)
 
 static uint32_t rotate_right(uint32_t value, unsigned by)
 {
@@ -27,24 +32,37 @@ static void expand_block(uint32_t w[64], const uint8_t *block)
     }
 }
 
+/* One round: the values change places by their names, so that none is moved. */
+static inline void add_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g, uint32_t *h,
+                             uint32_t word)
+{
+    uint32_t choice = g ^ (e & (f ^ g)), majority = (a & b) | (c & (a | b));
+    uint32_t first = *h + (rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25)) + choice + word;
+    *d += first;
+    *h = first + (rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22)) + majority;
+}
+
 static void add_blocks(uint32_t state[8], const uint8_t *blocks, size_t count)
 {
     for (; count; count--, blocks += 64) {
-        uint32_t w[64], s[8];
+        uint32_t w[64];
         expand_block(w, blocks);
-        memcpy(s, state, sizeof s);
-        for (size_t i = 0; i < 64; i++) {
-            uint32_t e = rotate_right(s[4], 6) ^ rotate_right(s[4], 11) ^ rotate_right(s[4], 25);
-            uint32_t choice = s[6] ^ (s[4] & (s[5] ^ s[6]));
-            uint32_t first = s[7] + e + choice + sha256_constants[i] + w[i];
-            uint32_t a = rotate_right(s[0], 2) ^ rotate_right(s[0], 13) ^ rotate_right(s[0], 22);
-            uint32_t majority = (s[0] & s[1]) | (s[2] & (s[0] | s[1]));
-            memmove(s + 1, s, 7 * sizeof *s);
-            s[4] += first;
-            s[0] = first + a + majority;
+        uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+        uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+        for (size_t i = 0; i < 64; i += 8) {
+            const uint32_t *k = sha256_constants + i, *word = w + i;
+            add_round(a, b, c, &d, e, f, g, &h, k[0] + word[0]);
+            add_round(h, a, b, &c, d, e, f, &g, k[1] + word[1]);
+            add_round(g, h, a, &b, c, d, e, &f, k[2] + word[2]);
+            add_round(f, g, h, &a, b, c, d, &e, k[3] + word[3]);
+            add_round(e, f, g, &h, a, b, c, &d, k[4] + word[4]);
+            add_round(d, e, f, &g, h, a, b, &c, k[5] + word[5]);
+            add_round(c, d, e, &f, g, h, a, &b, k[6] + word[6]);
+            add_round(b, c, d, &e, f, g, h, &a, k[7] + word[7]);
         }
+        const uint32_t added[8] = {a, b, c, d, e, f, g, h};
         for (size_t i = 0; i < 8; i++)
-            state[i] += s[i];
+            state[i] += added[i];
     }
 }
 
@@ -55,9 +73,16 @@ void sha256_begin(struct sha256 *hash)
     };
     memcpy(hash->state, start, sizeof start);
     hash->size = 0;
-    hash->blocks = sha256_fast();
-    if (!hash->blocks)
-        hash->blocks = add_blocks;
+    hash->blocks = add_blocks;
+    hash->asked = false;
+}
+
+static void choose_blocks(struct sha256 *hash)
+{
+    sha256_blocks *fast = sha256_fast();
+    hash->asked = true;
+    if (fast)
+        hash->blocks = fast;
 }
 
 void sha256_add(struct sha256 *hash, const void *bytes, size_t size)
@@ -65,6 +90,8 @@ void sha256_add(struct sha256 *hash, const void *bytes, size_t size)
     const uint8_t *at = bytes;
     size_t held = (size_t)(hash->size % 64);
     hash->size += size;
+    if (!hash->asked && hash->size >= ASK_FROM)
+        choose_blocks(hash);
     if (held) {
         size_t part = 64 - held < size ? 64 - held : size;
         memcpy(hash->rest + held, at, part);

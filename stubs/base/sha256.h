@@ -3,6 +3,7 @@
 #ifndef PYPACK_BASE_SHA256_H
 #define PYPACK_BASE_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ struct sha256 {
     uint64_t size;
     uint8_t rest[64];
     sha256_blocks *blocks;
+    bool asked; /* the processor, for its instructions */
 };
 
 void sha256_begin(struct sha256 *hash);

@@ -8,20 +8,27 @@
 
 char *text_copy(const char *from, size_t size)
 {
-    char *copy = memory(size + 1, 1);
+    char *copy = memory_raw(size + 1);
     memcpy(copy, from, size);
+    copy[size] = '\0';
     return copy;
+}
+
+/* Make room for `size` more bytes and the NUL. */
+static void make_room(struct text *text, size_t size)
+{
+    if (size < text->room - text->size && text->data)
+        return;
+    if (size > SIZE_MAX / 4)
+        memory_report_none();
+    size_t room = text->size + size + 1;
+    text->room = room < 64 ? 64 : room * 2;
+    text->data = memory_grown(text->data, text->room, 1);
 }
 
 void text_add_bytes(struct text *text, const void *bytes, size_t size)
 {
-    if (size >= text->room - text->size || !text->data) {
-        if (size > SIZE_MAX / 4)
-            memory_report_none();
-        size_t room = text->size + size + 1;
-        text->room = room < 64 ? 64 : room * 2;
-        text->data = memory_grown(text->data, text->room, 1);
-    }
+    make_room(text, size);
     if (size)
         memcpy(text->data + text->size, bytes, size);
     text->size += size;
@@ -46,14 +53,16 @@ void text_vformat(struct text *text, const char *format, va_list values)
 {
     va_list again;
     va_copy(again, values);
-    int size = vsnprintf(NULL, 0, format, again);
+    make_room(text, 0);
+    size_t room = text->room - text->size;
+    int size = vsnprintf(text->data + text->size, room, format, values);
+    if (size >= 0 && (size_t)size >= room) {
+        make_room(text, (size_t)size);
+        size = vsnprintf(text->data + text->size, (size_t)size + 1, format, again);
+    }
     va_end(again);
-    if (size < 0)
-        return;
-    char *formatted = memory((size_t)size + 1, 1);
-    vsnprintf(formatted, (size_t)size + 1, format, values);
-    text_add_bytes(text, formatted, (size_t)size);
-    memory_free(formatted);
+    text->size += size < 0 ? 0 : (size_t)size;
+    text->data[text->size] = '\0';
 }
 
 void text_format(struct text *text, const char *format, ...)

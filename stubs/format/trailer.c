@@ -125,6 +125,13 @@ static int find_start(const uint8_t *tail, size_t size, uint64_t end, struct foo
     return EXIT_FINE;
 }
 
+size_t trailer_size(const uint8_t *tail, size_t size)
+{
+    if (size < FOOT || memcmp(tail + size - 32, magic, sizeof magic) != 0)
+        return 0;
+    return read_foot(tail + size - FOOT).size;
+}
+
 int trailer_read(const uint8_t *tail, size_t size, uint64_t end, struct bundle *bundle, struct fault *fault)
 {
     *bundle = (struct bundle){0};

@@ -26,6 +26,8 @@ struct bundle {
 
 const struct layer *bundle_layer(const struct bundle *bundle, enum layer_kind kind);
 
+/* How many bytes the trailer at the end of `tail` says that it has, which may be more than `size`; 0 where there is none. */
+size_t trailer_size(const uint8_t *tail, size_t size);
 /*
  * Read the trailer out of `tail`, the last bytes of the payload, which ends at `end` of the bundle.
  * Returns EXIT_FINE, EXIT_NO_BUNDLE or EXIT_TRAILER.

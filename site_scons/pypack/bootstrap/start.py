@@ -142,18 +142,10 @@ def set_path(facts, here, layers, own):
 
 
 def about(facts, bundle, number):
-    class Pypack:
-        """What a program can ask about its own bundle, as ``sys.pypack``."""
-
-        def __init__(self, values):
-            self.__dict__.update(values)
-
-        def __repr__(self):
-            return "sys.pypack(%s)" % ", ".join("%s=%r" % pair for pair in self.__dict__.items())
-
+    # A class of its own would take each start as long as all of this function.
     values = {name: facts[name] for name in ("name", "version", "target")}
     values.update(bundle=bundle, id=number, mode=facts["mode"])
-    return Pypack(values)
+    return type(sys.implementation)(**values)  # types.SimpleNamespace
 
 
 def put_on_path(folder):
@@ -204,23 +196,10 @@ def later(name, library):
     import _thread
 
     lock, begun = _thread.RLock(), []
+    module = type(sys)(name)
+    names = module.__dict__
 
-    class Later(type(sys)):
-        def __getattribute__(self, attribute):
-            if attribute[:2] != "__":  # those are answered as they are: whoever goes through all modules asks for them
-                load(self)
-            return object.__getattribute__(self, attribute)
-
-        def __setattr__(self, attribute, value):
-            if attribute[:2] != "__":
-                load(self)
-            object.__setattr__(self, attribute, value)
-
-        def __dir__(self):
-            load(self)
-            return sorted(object.__getattribute__(self, "__dict__"))
-
-    def load(module):
+    def load():
         with lock:
             if begun:  # by this thread, further out; or done
                 return
@@ -228,14 +207,26 @@ def later(name, library):
             import _frozen_importlib as bootstrap
 
             path = list(sys.path)
-            object.__setattr__(module, "__spec__", None)
+            given = {key: value for key, value in names.items() if key[:2] != "__"}  # what a program has set already
+            names["__spec__"] = None  # else that is what is found
             bootstrap._exec(bootstrap._find_spec(name, None), module)
+            names.update(given)
             sys.path[:] = path  # as it was when the program began, and as the program has changed it since
-            object.__setattr__(module, "__class__", type(sys))
+            del names["__getattr__"], names["__dir__"]
 
-    module = Later(name)
-    for attribute, value in (("spec", type(sys.__spec__)(name, None)), ("file", library + separator + name + ".py")):
-        object.__setattr__(module, "__%s__" % attribute, value)
+    def find(attribute):
+        if attribute[:2] != "__":  # whoever goes through all modules asks for those
+            load()
+        if attribute in names:
+            return names[attribute]
+        raise AttributeError("module %r has no attribute %r" % (name, attribute))
+
+    def names_of_module():
+        load()
+        return dir(module)
+
+    names.update(__getattr__=find, __dir__=names_of_module)
+    names.update(__spec__=type(sys.__spec__)(name, None), __file__=library + separator + name + ".py")
     return module
 
 

@@ -292,5 +292,4 @@ def _layer_steps(plan: Plan, kind: str, image: Step) -> list[Step]:
 def _encodings(stdlib: str, minor: str, optimize: int) -> list[str]:
     """Return the files that CPython reads before the bootstrap runs: if one is damaged, CPython aborts."""
     names = [f"{stdlib}/encodings/{name}" for name in ("__init__", "aliases", "utf_8")]
-    cached = [pyc.cache_path(f"{name}.py", minor, optimize) for name in names]
-    return [f"{name}.py|{name}.pyc" for name in names] + [f"{path}|" for path in cached]
+    return [f"{pyc.cache_path(f'{name}.py', minor, optimize)}|{name}.py|{name}.pyc" for name in names]

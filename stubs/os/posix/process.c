@@ -114,8 +114,10 @@ void system_parallel(unsigned count, void (*work)(void *), void *argument)
 static bool is_among(const char *variable, const char *const *names)
 {
     for (; *names; names++) {
-        size_t size = strlen(*names);
-        if (strncmp(variable, *names, size) == 0 && variable[size] == '=')
+        const char *name = *names, *at = variable;
+        while (*name && *name == *at)
+            name++, at++;
+        if (!*name && *at == '=')
             return true;
     }
     return false;

@@ -150,6 +150,12 @@ static enum path_state follow_link(struct walk *walk)
     return PATH_TRUSTED;
 }
 
+static void add_component(struct walk *walk, const char *name)
+{
+    text_add(walk->real, "/");
+    text_add(walk->real, name);
+}
+
 /* What is missing is to be made: then nothing of it may lead back. */
 static enum path_state take_missing(struct walk *walk)
 {
@@ -159,7 +165,7 @@ static enum path_state take_missing(struct walk *walk)
             return reject(walk, "is missing");
         }
         if (strcmp(name, ".") != 0)
-            text_format(walk->real, "/%s", name);
+            add_component(walk, name);
     }
     return PATH_MISSING;
 }
@@ -174,7 +180,7 @@ static enum path_state take_name(struct walk *walk, const char *name)
         walk->is_known = false;
         return PATH_TRUSTED;
     }
-    text_format(walk->real, "/%s", name);
+    add_component(walk, name);
     walk->is_known = true;
     if (lstat(text_of(walk->real), info) != 0)
         return errno == ENOENT ? take_missing(walk) : reject_error(walk, errno);
