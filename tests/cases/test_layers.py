@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,6 +194,29 @@ def test_the_report_says_of_each_file_who_brought_it_and_why(place):
     assert (place.path / "told.json").read_text() == text
     refused = place.scons("-Q", "app=apps/look", "runtime=host", "report=README.md", ok=False)
     assert "README.md is there already, and is no report" in refused.err
+
+
+def test_the_files_in_a_bundle_are_shown_compared_and_extracted(place):
+    build(place, "look")
+    bundle, other = place.bundle("look"), place.path / "other"
+    shutil.copy(bundle, other)
+    tree = place.pypack("inspect", "--tree", str(bundle)).out
+    assert re.search(r"^  deps +\d+\.\d MB packed +\d+\.\d MB unpacked$", tree, re.M)
+    assert re.search(r"^ +\d+\.\d MB +\d+ files  setuptools 80\.9\.0$", tree, re.M)
+    assert re.search(r"^ +\d+\.\d MB +\d+ files  standard library$", tree, re.M)
+    taken = place.pypack("inspect", "--extract", "app/app/look.py", str(bundle)).out
+    assert taken == (place.path / "apps/look/look.py").read_text()
+    digest = hashlib.sha256(taken.encode()).hexdigest()
+    assert f"{digest}  app/app/look.py\n" in place.pypack("inspect", "--files", str(bundle)).out
+    missing = place.pypack("inspect", "--extract", "app/app/lok.py", str(bundle), ok=False)
+    assert "did you mean app/app/look.py" in missing.err
+    assert place.pypack("inspect", "--diff", str(other), str(bundle)).out == "all files are the same\n"
+    (place.path / "apps/look/look.py").write_text(taken + "# more\n")
+    build(place, "look")
+    differs = place.pypack("inspect", "--diff", str(other), str(bundle), ok=False).out
+    (place.path / "apps/look/look.py").write_text(taken)
+    assert "! app/app/look.py  -7 bytes\n" in differs
+    assert "deps/" not in differs
 
 
 def test_optimized_without_tests_and_without_whole_packages(place, start):

@@ -51,7 +51,7 @@ def test_a_changed_app_file_redoes_app_and_bundle_only(checkout, own_cache, star
     assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle"]
     (script.parent / "more.py").unlink()
     script.write_text(script.read_text().removesuffix("\nprint('changed')\n"))
-    back = checkout.scons(*own_cache)
+    back = checkout.scons(*own_cache, "verbose=yes")
     assert "app" not in steps(back)
     assert "Retrieved `build/apps/hello" in back.out
 

@@ -28,7 +28,7 @@ NOWHERE = ["macos-x86_64", "macos-aarch64", "windows-aarch64"]
 @pytest.fixture(scope="module")
 def greets(place):
     """The bundles of ``greet`` by target, and what the build printed."""
-    done = place.scons("target=all", "-j2", "app=examples/greet", "profile=dev")
+    done = place.scons("target=all", "-j2", "app=examples/greet", "profile=dev", "verbose=yes")
     return {name: place.bundle(f"greet{TABLE[name].suffix}", name) for name in ALL}, done.out
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.bundle import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -46,6 +47,12 @@ def signatures(path: Path, bundle: verify.Bundle) -> list[str]:
     if bundle.container == "pe":
         return ["signed (Authenticode), not checked against any authority" if bundle.signed else "not signed"]
     return []
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Print lines that a file says about itself."""
+    for line in lines:
+        _say(line)
 
 
 def _say(line: str) -> None:

@@ -31,6 +31,7 @@ from pypack.bundle.facts import of_app, read_facts
 from pypack.errors import StepError
 from pypack.formats import tar
 from pypack.formats.image import Member, list_image, read_image
+from pypack.steps.display import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +68,7 @@ def run_bundle(context: Context) -> None:
         _append_app(out, app, entries, described, params, facts)
     context.product.chmod(0o755)
     _verify(context)
-    context.say(_summary(context, described))
+    context.settings.display.result(context.params["name"], context.params["target"], _summary(context, described))
 
 
 def _version(app: Path, stated: str) -> str:
@@ -93,8 +94,8 @@ def run_join(context: Context) -> None:
     fat.join(context.inputs, context.product)
     context.product.chmod(0o755)
     _verify(context)
-    size = context.product.stat().st_size / 1e6
-    context.say(f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB")
+    size = megabytes(context.product.stat().st_size)
+    context.settings.display.result(context.params["name"], context.params["target"], [size])
 
 
 def _verify(context: Context) -> None:
@@ -323,13 +324,10 @@ def _hash_range(out: IO[bytes], start: int, end: int) -> bytes:
     return digest.digest()
 
 
-def _summary(context: Context, described: Mapping[str, Any]) -> str:
-    size = context.product.stat().st_size / 1e6
-    python = described["python"]["version"]
-    text = f"  {context.params['name']} for {context.params['target']}: {size:.1f} MB, Python {python}"
+def _summary(context: Context, described: Mapping[str, Any]) -> list[str]:
+    """Return lines: size, Python and what it needs of the target; then what it expects there."""
+    text = f"{megabytes(context.product.stat().st_size)}, Python {described['python']['version']}"
     for key, system in (("glibc", "glibc"), ("macos", "macOS")):
         if described.get(key, {}).get("floor"):
             text += f", needs {system} {described[key]['floor']} or newer ({described[key]['needed_by']})"
-    for line in manifest.expectations(described):
-        text += f"\n  {line} on the target"
-    return text
+    return [text, *(f"{line} on the target" for line in manifest.expectations(described))]

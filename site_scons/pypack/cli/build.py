@@ -6,12 +6,15 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pypack.base.declare import declared
+from pypack.cli.console import Console
+from pypack.cli.events import EventStream
 from pypack.errors import InputError
 from pypack.project import options
 from pypack.project.settings import TABLE, BuildOptions
 
 if TYPE_CHECKING:
     from pypack.scons.tool import Request
+    from pypack.steps.display import Display
 
 _EXAMPLES = """\
 examples:
@@ -60,8 +63,11 @@ def settings(typed: argparse.Namespace) -> dict[str, Any]:
     return options.parse_options(typed, TABLE, options.absolute_path)
 
 
-def read_request(typed: argparse.Namespace) -> Request:
-    """Return the program and its targets; bad input is an error before SCons starts."""
+def read_request(typed: argparse.Namespace, *, aside: bool = False) -> Request:
+    """Return the program and its targets; bad input is an error before SCons starts.
+
+    ``aside``: the build is not what was asked for, see :class:`pypack.cli.console.Console`.
+    """
     from pypack.base import targets
     from pypack.project import program
 
@@ -75,11 +81,28 @@ def read_request(typed: argparse.Namespace) -> Request:
         raise InputError(f"-o {output} is a folder; a file is meant", hint=f"try -o {output}/{project.name}")
     from pypack.scons import tool
 
-    return tool.Request(project=project, targets=tuple(selected), options=build_options)
+    return tool.Request(
+        project=project,
+        targets=tuple(selected),
+        options=build_options,
+        display=_display(build_options, aside=aside),
+    )
+
+
+def _display(build_options: BuildOptions, *, aside: bool) -> Display:
+    if build_options.json:
+        return EventStream()
+    return Console(quiet=build_options.quiet, verbose=build_options.verbose, aside=aside)
 
 
 def make(request: Request) -> int:
     """Run the same SCons graph as ``scons`` does, in this process."""
     from pypack.scons import tool
 
-    return tool.run(request)
+    code = 1
+    try:
+        code = tool.run(request)
+    finally:
+        if request.display:
+            request.display.end(code)
+    return code

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pypack import __version__
 from pypack.base import files
-from pypack.cli import build, cache, inspect, lock, plan, run, targets
+from pypack.cli import build, cache, completion, doctor, init, inspect, lock, plan, run, targets
 from pypack.errors import PypackError, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
 examples:
+  pypack init myapp/                            write a program's settings, and say what comes next
   pypack build myapp/                           a folder with __main__.py, for this machine
   pypack build --entry tool.py -o dist/tool     one script
   pypack build --entry myapp/ -r requirements.txt --target linux-musl-x86_64
@@ -27,6 +28,7 @@ examples:
   pypack lock myapp/                            keep versions, hashes and runtimes in pylock.toml
   pypack inspect dist/linux-musl-x86_64/myapp   what is in a bundle
   pypack targets                                what can be built for
+  pypack doctor                                 what is missing on this machine
 """
 
 
@@ -34,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 done, 1 build failed, 2 bad input, 3 not to be fetched."""
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     separator = command_line.index("--") if "--" in command_line else len(command_line)
-    options, unknown = _parser().parse_known_args(command_line[:separator])
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+        completion.answer(parser)
+    options, unknown = parser.parse_known_args(command_line[:separator])
     options.arguments = command_line[separator + 1 :]  # of the program that "run" starts
     if options.arguments and options.run is not run.run:
         _fail_on_unknown(options.parser, ["--", *options.arguments])
@@ -87,6 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pypack {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback when something fails")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (build, run, plan, lock, targets, inspect, cache):
+    for command in (init, build, run, plan, lock, targets, inspect, cache, doctor, completion):
         command.add(commands)
     return parser

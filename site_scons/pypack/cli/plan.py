@@ -27,7 +27,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "plan", help="show what a build would be made from", epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON for machines")
     build.add_options(parser)
     parser.set_defaults(run=run, parser=parser)
 
@@ -53,7 +52,7 @@ def run(typed: argparse.Namespace) -> int:
     outputs = (folder, Path("dist").absolute(), *filter(None, (options.out, options.report)))  # never part of the app
     project = replace(request.project, outputs=outputs)
     plans = planner.bundles(project, request.targets, build=folder, settings=settings, cache=cache)
-    if typed.json:
+    if options.json:
         print(json.dumps(description.as_json(project, plans), indent=1, sort_keys=True))
     else:
         print("\n".join(description.lines(plans, Producer(folder, cache))))

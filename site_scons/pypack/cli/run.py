@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 
@@ -35,13 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Build for one target and start the result there, or by an emulator."""
     from pypack.cli import runner
 
-    request = build.read_request(arguments)
+    request = build.read_request(arguments, aside=True)
     if len(request.targets) > 1:
         raise InputError("only one target can be started at a time", hint="name one with --target")
     target = request.targets[0]
     bundle_runner = runner.require_runner(target)
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is for the program alone
-        code = build.make(request)
+    code = build.make(request)
     if code:
         return code
     path = request.options.out or Path("dist") / target.name / f"{request.project.name}{target.suffix}"

@@ -84,14 +84,17 @@ class Missing:
     hint: str
 
 
-def find(target: Target) -> Runner | Missing:
-    """Return how to start programs of ``target`` on this host, or why that is impossible."""
+def find(target: Target, *, prepare: bool = True) -> Runner | Missing:
+    """Return how to start programs of ``target`` on this host, or why that is impossible.
+
+    ``prepare``: make what that takes, such as a Windows machine for wine; without, nothing is written.
+    """
     if targets.starts_here(target):
         return Runner(name="this machine")
     if target.system == "linux" and hosts.system() == "linux" and target.arch != hosts.arch():
         return _qemu_runner(target)
     if target.system == "windows" and hosts.system() != "windows" and target.arch == hosts.arch():
-        return _wine_runner(target)
+        return _wine_runner(target, prepare=prepare)
     if target.system == hosts.system() == "macos" and target.arch == "x86_64":
         return Runner(name="Rosetta", command_prefix=("arch", "-x86_64"))
     return Missing(
@@ -194,16 +197,16 @@ def _is_registered(arch: str) -> bool:
         return False
 
 
-def _wine_runner(target: Target) -> Runner | Missing:
+def _wine_runner(target: Target, *, prepare: bool) -> Runner | Missing:
     wine = _wine_tool("wine64") or _wine_tool("wine")
     if wine is None:
         return Missing(why="wine is not installed", hint="install it (Debian: apt-get install wine wine64)")
     prefix = os.environ.get("WINEPREFIX") or str(folders.wine())
     environment = {"WINEPREFIX": prefix, "WINEDEBUG": os.environ.get("WINEDEBUG", "-all")}
     is_own_prefix = Path(prefix) == folders.wine()
-    if is_own_prefix or not (Path(prefix) / "system.reg").exists():
+    if prepare and (is_own_prefix or not (Path(prefix) / "system.reg").exists()):
         _prepare_wine(wine, Path(prefix), environment)
-    if is_own_prefix:  # a prefix of the user's is not changed
+    if prepare and is_own_prefix:  # a prefix of the user's is not changed
         complete(Path(prefix), target.stub_zig)
     # Python under wine dies in init_sys_streams where a standard handle is a plain file or closed
     return Runner(name="wine", command_prefix=(wine,), environment=environment, pipes=True)

@@ -1,1 +1,1 @@
-"""From a pin to a verified file: pins, HTTP, addresses that must be looked up, progress."""
+"""From a pin to a verified file: pins, HTTP, addresses that must be looked up."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pypack.base import folders
-from pypack.download import progress, urls, waiting, web
+from pypack.download import urls, waiting, web
 from pypack.errors import FetchError, InputError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _get_index(url: str, part: Path, settings: Settings) -> None:
         except OSError as e:
             raise web.DownloadError(e.strerror or str(e)) from e
         return
-    with progress.meter("Sources.xz", urls.host(url), settings=settings, folder=folders.downloads()) as report:
+    with settings.display.transfer("Sources.xz", urls.host(url)) as report:
         web.download(url, part, report=report)
 
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pypack.base import folders
-from pypack.download import progress, urls, web
+from pypack.download import urls, web
 from pypack.errors import FetchError
+from pypack.steps.display import megabytes
 from pypack.steps.step import file_digest
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def disk(pin: Pin, target: Path) -> Iterator[None]:
         if e.errno in _FULL:
             had = part.stat().st_size if part.exists() else 0
             part.unlink(missing_ok=True)
-            size = f", {progress.megabytes(pin.size)} in all" if pin.size else ""
+            size = f", {megabytes(pin.size)} in all" if pin.size else ""
             raise FetchError(
                 f"the disk is full: {pin.file}{size} does not fit into {folders.downloads()} "
-                f"(stopped after {progress.megabytes(had)})",
+                f"(stopped after {megabytes(had)})",
                 hint="free some space, or set PYPACK_CACHE_DIR to a folder on another disk",
             ) from e
         raise FetchError(
@@ -93,7 +94,7 @@ def _get_from(address: str, pin: Pin, part: Path, settings: Settings, unreachabl
 
 def _get_over_http(url: str, pin: Pin, part: Path, settings: Settings) -> None:
     login = pin.login(url) if pin.login else None
-    with progress.meter(pin.file, urls.host(url), settings=settings, folder=folders.downloads()) as report:
+    with settings.display.transfer(pin.file, urls.host(url)) as report:
         resumed = web.download(url, part, size=pin.size, report=report, login=login)
         try:
             _check(pin, part)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import requests
     import requests.auth
 
-    from pypack.download.progress import Report
+    from pypack.steps.display import Transferred as Report
 
     Login = Callable[[str], tuple[str, str] | None]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -62,11 +61,10 @@ class Locks:
 
     def _make(self, request: resolve.Request, file: Path, settings: Settings, *, renew: bool) -> None:
         with files.replaced(file) as partial:
-            shown_path = os.path.relpath(file)
             if not renew and self.cache and self.cache.get(request.stamp, partial):
-                settings.say(f"Retrieved `{shown_path}' from cache")
+                settings.display.resolve(file, cached=True)
                 return
-            settings.say(f"{'resolve':<10} {shown_path}")
+            settings.display.resolve(file, cached=False)
             resolve.write(request, partial, settings)
             if self.cache:
                 self.cache.put(request.stamp, partial)

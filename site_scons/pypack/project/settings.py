@@ -167,7 +167,11 @@ class BuildOptions:
         help="folder of the program, or a script",
     )] = None
     offline: Annotated[bool, Setting(where=_ONCE | {"lock"}, help="use only what was fetched before")] = False
-    verbose: Annotated[bool, Setting(where=_ONCE | {"lock"}, short="v", help="show every command")] = False
+    verbose: Annotated[bool, Setting(where=_ONCE | {"lock"}, short="v", help="show each step and command")] = False
+    quiet: Annotated[bool, Setting(where=frozenset({"build"}), short="q", help="show errors only")] = False
+    json: Annotated[bool, Setting(
+        where=frozenset({"build"}), help="print JSON: each event of a build as a line, or a plan",
+    )] = False
     out: Annotated[Path | None, Setting(
         where=_ONCE | {"bundle"}, short="o", option="output", metavar="OUT", default="dist/<target>/<name>",
         help="file to write",

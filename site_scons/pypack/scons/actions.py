@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import SCons.Errors
 from pypack.base import files, hosts
 from pypack.errors import PypackError
 from pypack.steps.cache import LocalStepCache, open_cache
+from pypack.steps.display import Display
 from pypack.steps.producer import Producer
 from pypack.steps.step import Settings, Step
 
@@ -38,21 +40,24 @@ class StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         return b""
 
     def strfunction(self, target: Sequence[File], source: object, env: Base, executor: object = None) -> str:
-        """Return what SCons prints before it runs the action; ``""`` for a cached product, which has its own."""
-        del source, env, executor
-        return "" if self._producer.is_cached(self._step) else f"{self._step.action:<10} {target[0]}"
+        """Return what SCons prints before it runs the action: nothing, but for a dry run. The display has the rest."""
+        del source, executor
+        if not env.GetOption("no_exec") or self._producer.is_cached(self._step):
+            return ""
+        return f"{self._step.action:<10} {target[0]}"
 
     def _execute(self, target: Sequence[File], source: object, env: Base) -> object:
         del source
         node, step = target[0], self._step
-
-        def taken(path: Path) -> None:
-            if not env.GetOption("silent"):
-                shown_path = node if path == Path(node.get_abspath()) else path
-                say(f"Retrieved `{shown_path}' from cache")
-
+        display: Display = env["PYPACK_DISPLAY"]
+        cached = self._producer.is_cached(step)
         try:
-            self._producer.produce(step, settings(env), on_cache_hit=taken, path=Path(node.get_abspath()))
+            if not cached:
+                display.start(step, str(node))
+            self._producer.produce(
+                step, settings(env), on_cache_hit=display.take_from_cache, path=Path(node.get_abspath())
+            )
+            display.finish(step, str(node), cached=cached)
         except PypackError as error:
             return SCons.Errors.BuildError(node, str(error), status=error.exit_code)
         except OSError as error:
@@ -77,8 +82,12 @@ class _Producers:
 
 
 def install(env: Base) -> None:
-    """Give ``env`` and its clones a shared registry of producers."""
+    """Give ``env`` and its clones a shared registry of producers, and a display if it has none."""
     env.SetDefault(PYPACK_PRODUCERS=_Producers())
+    if "PYPACK_DISPLAY" not in env:
+        display = Display(_silence if env.GetOption("silent") else say, verbose=bool(env["PYPACK_VERBOSE"]))
+        atexit.register(display.end)  # SCons calls nobody when a build has ended
+        env["PYPACK_DISPLAY"] = display
 
 
 def _step_cache(env: Base) -> LocalStepCache | None:
@@ -108,7 +117,8 @@ def settings(env: Base) -> Settings:
         upgrade=bool(env["PYPACK_UPGRADE"]) and not (cleaning or env.GetOption("no_exec")),
         verbose=bool(env["PYPACK_VERBOSE"]),
         jobs=hosts.cores(),
-        say=say,
+        say=env["PYPACK_DISPLAY"].say,
+        shown_by=env["PYPACK_DISPLAY"],
     )
 
 
@@ -116,6 +126,10 @@ def say(text: str) -> None:
     """Print one line with one write, since several steps may print at the same time."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _silence(text: str) -> None:
+    del text
 
 
 def _nothing(target: object, source: object, env: object) -> None:

@@ -6,12 +6,14 @@ function counts, which differs between the versions of the Python that runs SCon
 
 from __future__ import annotations
 
+import re
 import sys
+from contextlib import nullcontext, redirect_stderr
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import SCons.Action
 import SCons.Script
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from pypack.base.targets import Target
     from pypack.project.program import Project
+    from pypack.steps.display import Display
     from pypack.steps.step import Step
 
 _DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
@@ -59,6 +62,8 @@ class Request:
     project: Project
     targets: tuple[Target, ...]
     options: BuildOptions
+    display: Display | None = None
+    """What shows the build; None: SCons' own log."""
 
 
 _handed: ContextVar[Request | None] = ContextVar("_handed", default=None)
@@ -71,16 +76,39 @@ def run(request: Request) -> int:
     line would be split at commas and parsed again.
     """
     jobs = [f"-j{request.options.jobs}"] if request.options.jobs else []
-    sys.argv = ["scons", "-Q", "-f", str(folders.sconstruct()), *jobs]
+    silent = ["--silent"] if request.display else []
+    sys.argv = ["scons", "-Q", *silent, "-f", str(folders.sconstruct()), *jobs]
     token = _handed.set(request)
+    shown = redirect_stderr(cast("TextIO", _ErrorLines(request.display))) if request.display else nullcontext()
     try:
-        SCons.Script.main()
+        with shown:
+            SCons.Script.main()
     except SystemExit as stop:
         failed = [failure.status for failure in SCons.Script.GetBuildFailures()]
         return int(failed[0] if failed else stop.code or 0)
     finally:
         _handed.reset(token)
     return 0
+
+
+class _ErrorLines:
+    """Takes the place of standard error: SCons' lines about a failed step become the display's errors."""
+
+    _SCONS = re.compile(r"\s*scons: \*\*\* (?:\[[^]]*\] )?")
+
+    def __init__(self, display: Display) -> None:
+        self._display, self._stream = display, sys.stderr
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Show an error of SCons'; write all else as it is."""
+        message, count = self._SCONS.subn("pypack: ", text, count=1)
+        if count:
+            self._display.error(message.rstrip())
+            return len(text)
+        return self._stream.write(text)
 
 
 def handed() -> Request | None:
@@ -90,10 +118,16 @@ def handed() -> Request | None:
 
 def build(env: Base, request: Request) -> list[File]:
     """Return the nodes of all files that ``request`` asks for."""
+    if request.display:
+        env.Replace(PYPACK_DISPLAY=request.display)
+        build_path = Path(_clone_environment(env)["PYPACK_BUILD_PATH"])
+        request.display.remember(build_path / "memory" / "notes.json", str(request.project.root))
     try:
-        return _bundle_nodes(env, request)
+        nodes = _bundle_nodes(env, request)
     except (PypackError, OSError) as error:
         _end(error)
+    env["PYPACK_DISPLAY"].plan(actions.producer(_clone_environment(env)).pending)
+    return nodes
 
 
 def py_bundle(
@@ -173,6 +207,8 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
     nodes = []
     for target, step in zip(selected, steps, strict=True):
         nodes.append(_node(inner, step, output=nodes_by_target[target.name]))
+        if producer.is_made(step, Path(nodes[-1].get_abspath())):
+            inner["PYPACK_DISPLAY"].up_to_date(nodes[-1].get_abspath())
         inner.Alias(target.name, nodes[-1])
     parts = [reports.one(part, step) for plan, step in zip(plans, steps, strict=True) for part in plan.parts]
     nodes += _report_nodes(inner, reports.whole(project, parts), report, sizes=sizes, name=project.name)
@@ -214,10 +250,10 @@ def _report_node(env: Base, file: Path) -> File:
 def _show_sizes(target: object, source: Sequence[File], env: Base) -> None:
     from pypack.graph import report
 
-    del target, env
+    del target
     for bundle in report.read(Path(source[0].get_abspath())):
         for line in report.table(bundle):
-            actions.say(f"  {line}")
+            env["PYPACK_DISPLAY"].say(f"  {line}")
 
 
 def py_runtime(env: Base, *, target: str = "host", python: str = "", runtime: str = "auto") -> File:
@@ -240,7 +276,8 @@ def _end(error: PypackError | OSError) -> NoReturn:
     """End the build with one error, without the traceback line that SCons would add."""
     if isinstance(error, OSError):
         error = files.disk_error(error, Path.cwd())
-    print(f"\nscons: *** {error}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"\nscons: *** {error}\n")  # in one piece: the display may take it
+    sys.stderr.flush()
     raise SystemExit(error.exit_code)
 
 

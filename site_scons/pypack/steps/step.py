@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.errors import InputError, StepError
+from pypack.steps.display import Display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,12 @@ class Settings:
     verbose: bool = False
     jobs: int = 1
     say: Callable[[str], None] = print
+    shown_by: Display | None = None
+
+    @cached_property
+    def display(self) -> Display:
+        """What shows the build; without ``shown_by`` each event is a line for ``say``."""
+        return self.shown_by or Display(self.say, verbose=self.verbose)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +98,7 @@ class Context:
 
         def beat() -> None:
             while not done.wait(_HEARTBEAT_SECONDS):
-                self.say(f"  … {what}: {time.monotonic() - began:.0f} s so far")
+                self.settings.display.beat(f"  … {what}: {time.monotonic() - began:.0f} s so far")
 
         thread = threading.Thread(target=beat, daemon=True)
         if not sys.is_finalizing():
