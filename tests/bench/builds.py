@@ -24,7 +24,7 @@ _PARTS = ("SConstruct", "site_scons", "runtimes", "stubs", "examples", "pyprojec
 _ROWS = {
     "scons": "SCons with an empty SConstruct",
     "uv": "uv pip install --target, tar, zstd -3",
-    "empty": "greet from an empty build/",
+    "empty": "greet from an empty .pypack/",
     "changed": "greet after one changed file",
     "nothing": "greet with nothing to do",
 }
@@ -83,7 +83,7 @@ def text(found: dict[str, list[Sample]]) -> str:
         for empty, scons, uv in zip(found["empty"], found["scons"], found["uv"], strict=True)
     )
     return "\n".join(
-        [*rows, f"from an empty build/, SCons' start left out, against uv and zstd: {ratio:.2f} (aim {GOAL})"]
+        [*rows, f"from an empty .pypack/, SCons' start left out, against uv and zstd: {ratio:.2f} (aim {GOAL})"]
     )
 
 
@@ -106,7 +106,7 @@ def _prepare(work: Path) -> Place:
 
 
 def _afresh(place: Place) -> None:
-    for folder in (place.checkout / "build", place.checkout / "dist", place.work / "cache"):
+    for folder in (place.checkout / ".pypack", place.checkout / "dist", place.work / "cache"):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(place.kept, place.work / "cache")
 

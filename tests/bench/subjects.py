@@ -67,7 +67,7 @@ def prepare(work: Path, runtime: str) -> Bench:
 
 def lock_of_greet() -> Path:
     """Return the lock that the bundle of greet for this machine was made with."""
-    return HERE / "build/apps/greet" / hosts.target_name() / "pylock.toml"
+    return HERE / ".pypack/apps/greet" / hosts.target_name() / "pylock.toml"
 
 
 def hello(bench: Bench) -> list[Side]:

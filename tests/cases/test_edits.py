@@ -14,12 +14,13 @@ from tests.support.wheels import wheel
 from .conftest import GNU, Checkout, copy_tree
 
 WORDS = ("app=app", "profile=dev", "runtime=host", "verbose=yes", "-j2")
-RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:build|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
+RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:\.pypack|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
 KINDS = {  # what a product is, by its path; the first that fits
-    r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^build/fetch/": "fetch",
-    r"^build/apps/.*\.layer$": "layer", r"^build/apps/.*facts": "facts", r"^build/wheels/.*\.json$": "contents",
-    r"^build/wheels/.*\.part$": "pack", r"^build/wheels/": "wheel", r"^build/runtime/": "runtime",
-    r"^build/stub/": "stub",
+    r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^\.pypack/fetch/": "fetch",
+    r"^\.pypack/apps/.*\.layer$": "layer", r"^\.pypack/apps/.*facts": "facts",
+    r"^\.pypack/wheels/.*\.json$": "contents",
+    r"^\.pypack/wheels/.*\.part$": "pack", r"^\.pypack/wheels/": "wheel", r"^\.pypack/runtime/": "runtime",
+    r"^\.pypack/stub/": "stub",
 }  # fmt: skip
 PROJECT = """\
 [project]

@@ -91,7 +91,7 @@ def test_all_of_them_work(place, built, start):
 
 
 def test_the_lock_names_no_folder_of_this_machine(place, built):
-    text = (place.path / "build" / "apps" / "prog" / GNU / "pylock.toml").read_text()
+    text = (place.path / ".pypack" / "apps" / "prog" / GNU / "pylock.toml").read_text()
     assert str(place.path) not in text
     assert 'directory = { path = "plain" }' in text
     assert "native = false" in text
@@ -117,7 +117,7 @@ def test_native_code_is_the_same_from_another_folder(place, built, tmp_path, mon
     found = source.of_package(row, other, None)
     folder = place.path / "prog"
     step = steps.wheel_step(found, Builder(target=target, runtime=runtime, folder=folder), target, runtime)
-    products = place.path / "build"
+    products = place.path / ".pypack"
     producer = Producer(products, LocalStepCache(folders.build_cache()))
     for each in (*step.inputs, step):  # where the cache has the wheel, the build needed none of its inputs
         producer.produce(each, Settings(say=lambda _: None), on_cache_hit=lambda _: None)

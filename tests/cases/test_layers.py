@@ -188,7 +188,7 @@ def test_the_report_says_of_each_file_who_brought_it_and_why(place):
     assert made == []
     assert "files  setuptools" in again.out
     (place.path / "told.json").unlink()
-    (part,) = (place.path / "build/apps/look" / GNU).glob("report-*.json")
+    (part,) = (place.path / ".pypack/apps/look" / GNU).glob("report-*.json")
     part.unlink()
     build(place, "look", *words)
     assert (place.path / "told.json").read_text() == text
@@ -217,6 +217,19 @@ def test_the_files_in_a_bundle_are_shown_compared_and_extracted(place):
     (place.path / "apps/look/look.py").write_text(taken)
     assert "! app/app/look.py  -7 bytes\n" in differs
     assert "deps/" not in differs
+
+
+def test_the_files_that_init_adds_build_the_program(place, tmp_path, start):
+    (tmp_path / "main.py").write_text("print('made by init')\n")
+    place.pypack("init", str(tmp_path), "--nox", "--scons")
+    for command in (["nox", "-s", "bundle"], ["SCons", "-Q"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=tmp_path, env=place.env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (built,) = (tmp_path / "dist" / GNU).iterdir()
+        assert start(built).out == "made by init\n"
+        shutil.rmtree(tmp_path / "dist")
 
 
 def test_optimized_without_tests_and_without_whole_packages(place, start):

@@ -53,7 +53,7 @@ def test_a_changed_app_file_redoes_app_and_bundle_only(checkout, own_cache, star
     script.write_text(script.read_text().removesuffix("\nprint('changed')\n"))
     back = checkout.scons(*own_cache, "verbose=yes")
     assert "app" not in steps(back)
-    assert "Retrieved `build/apps/hello" in back.out
+    assert "Retrieved `.pypack/apps/hello" in back.out
 
 
 def test_everything_but_the_bundle_comes_out_of_the_cache(checkout, own_cache):
@@ -77,7 +77,7 @@ def test_another_minor_version_of_the_host_s_python_shares_the_cache(checkout, o
     """The runtime is a pinned one of its own here: ``host`` would be another with another Python."""
     runtime = tmp_path / "runtime.tar"
     checkout.scons(*own_cache)
-    shutil.copy(next(checkout.path.glob(f"build/runtime/{GNU}/host-*/runtime.tar")), runtime)
+    shutil.copy(next(checkout.path.glob(f".pypack/runtime/{GNU}/host-*/runtime.tar")), runtime)
     words = ("app=examples/hello", "profile=dev", f"runtime={runtime}", f"cache={tmp_path / 'cache'}")
     checkout.scons(*words)
     other = Checkout(path=copy_tree(tmp_path / "other"), python=other_python)
@@ -168,7 +168,7 @@ def test_builds_that_share_a_cache_do_slow_work_once(tmp_path, killed):
         builds[0].kill()
     told = [build.communicate(timeout=120)[0] for build in builds]
     assert killed or "waiting for another build that makes slow" in told[1]
-    assert (tmp_path / "two/build/slow").read_text() == "made"
+    assert (tmp_path / "two/.pypack/slow").read_text() == "made"
     assert log.read_text() == "begun\n" * (2 if killed else 1)
     assert [build.returncode for build in builds] == [-9 if killed else 0, 0]
 
@@ -200,7 +200,7 @@ def writes(tmp_path):
     def call(text, *words):
         done = run([sys.executable, "-m", "SCons", "-Q", f"text={text}", *words], cwd=tmp_path, env=env)
         assert done.code == 0, done.text
-        return (tmp_path / "build/made").read_text(), (tmp_path / "log").read_text()
+        return (tmp_path / ".pypack/made").read_text(), (tmp_path / "log").read_text()
 
     return call
 
@@ -300,7 +300,7 @@ def test_locks_are_kept_upgraded_and_never_followed_when_outdated(checkout, own_
     (app / "requirements.txt").write_text("./wheels/saying-1.0-py3-none-any.whl\n")
     assert said() == "1.0\n"
     (app / "wheels/saying-1.0-py3-none-any.whl").unlink()
-    shutil.rmtree(checkout.path / "build/fetch", ignore_errors=True)
+    shutil.rmtree(checkout.path / ".pypack/fetch", ignore_errors=True)
     (app / "requirements.txt").write_text("--no-index\n--find-links wheels\nsaying>1\n")
     assert said() == "1.1\n"
 
@@ -318,7 +318,7 @@ def test_clean_removes_what_was_built(checkout, own_cache):
     checkout.scons(*own_cache)
     checkout.scons("-c", *own_cache)
     left = [path for path in checkout.path.glob("dist/**/*") if path.is_file()]
-    left += checkout.path.glob("build/**/*.tar")
+    left += checkout.path.glob(".pypack/**/*.tar")
     assert left == []
 
 
@@ -327,7 +327,7 @@ def test_clean_asks_no_index_and_makes_nothing(checkout):
     (checkout.path / "examples/hello/requirements.txt").write_text("click\n")
     words = ("app=examples/hello", "runtime=host", "profile=dev")
     out = checkout.bundle("hello")
-    left = checkout.path / "build/apps/hello" / GNU / "left"
+    left = checkout.path / ".pypack/apps/hello" / GNU / "left"
     for file in (out, left):
         file.parent.mkdir(parents=True)
         file.write_bytes(b"")
@@ -340,7 +340,7 @@ def test_clean_asks_no_index_and_makes_nothing(checkout):
     assert done.code == 0, done.text
     assert not out.exists()
     assert not left.exists()
-    assert not list(checkout.path.rglob("build/**/pylock.toml"))
+    assert not list(checkout.path.rglob(".pypack/**/pylock.toml"))
 
 
 def test_help_explains_every_variable(checkout):

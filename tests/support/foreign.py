@@ -103,6 +103,6 @@ def planned_products(place, app: str, names: Iterable[str], **settings) -> set[s
     """The products of all steps of a program's bundles, whatever of them a cache has."""
     project = program.load(place.path / app, **settings)
     plans = planner.bundles(
-        project, [TABLE[name] for name in names], build=place.path / "build", settings=Settings(say=lambda _: None)
+        project, [TABLE[name] for name in names], build=place.path / ".pypack", settings=Settings(say=lambda _: None)
     )
     return {step.product for plan in plans for step in description.all_steps(bundles.bundle(plan))}

@@ -37,4 +37,4 @@ def made(step: str, folder: Path) -> Path:
         [sys.executable, "-c", f"{IMPORTS}print({step}.product)"],
         env=env, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return folder / "build" / named.stdout.strip()
+    return folder / ".pypack" / named.stdout.strip()

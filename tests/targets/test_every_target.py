@@ -34,8 +34,8 @@ def greets(place):
 
 def products(printed):
     """The products that a build made or took from its cache, each as often as it is told."""
-    made = re.findall(r"^[a-z-]+ +((?:build|dist)/\S+)$", printed, re.MULTILINE)
-    return made + re.findall(r"^Retrieved `((?:build|dist)/\S+)' from cache$", printed, re.MULTILINE)
+    made = re.findall(r"^[a-z-]+ +((?:\.pypack|dist)/\S+)$", printed, re.MULTILINE)
+    return made + re.findall(r"^Retrieved `((?:\.pypack|dist)/\S+)' from cache$", printed, re.MULTILINE)
 
 
 def test_each_step_is_done_once(greets):
@@ -45,7 +45,7 @@ def test_each_step_is_done_once(greets):
     # wheels and the app are compiled once for each Python that compiles, not once for each target
     # (another test may have made their images in this checkout before)
     images = [path for path in made if path.endswith("/compiler.tar")]
-    apps = [path for path in made if path.startswith("build/apps/greet/app-")]
+    apps = [path for path in made if path.startswith(".pypack/apps/greet/app-")]
     assert len(images) <= len(apps) <= 2
 
 

@@ -139,7 +139,7 @@ def test_it_lacks_what_it_is_said_to_lack_and_nothing_else(python):
 
 
 def test_its_dlls_need_nothing_that_it_does_not_bring(runtime):
-    image = next(runtime.glob("build/runtime/windows-x86_64/*/runtime.tar"))
+    image = next(runtime.glob(".pypack/runtime/windows-x86_64/*/runtime.tar"))
     params = {"sentinels": ["python.exe"], "container": "pe", "arch": "x86_64", "libc": ""}
     found = facts.gather(binaries.look(image), params)
     assert manifest.system_libraries({"runtime": found}) == Expected(needed=(), optional=())

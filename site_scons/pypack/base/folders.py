@@ -30,6 +30,21 @@ def prepare() -> Path:
     return root
 
 
+PRODUCTS = ".pypack"
+"""The folder of a build's intermediate products, beside the program; ``build`` is what other tools call theirs."""
+
+
+def prepare_products(path: Path) -> None:
+    """Create the folder of a build's products, which version control and backups pass over. Raises ``OSError``."""
+    if path.is_dir():
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    (path / ".gitignore").write_text("*\n", encoding="utf-8")
+    (path / "CACHEDIR.TAG").write_text(
+        "Signature: 8a477f597d28d172789f06886806bc55\n# https://bford.info/cachedir/\n", encoding="utf-8"
+    )
+
+
 def downloads() -> Path:
     """Return the folder of fetched archives, one folder per sha256."""
     return cache_root() / "downloads"

@@ -1,4 +1,4 @@
-"""Reads and writes small JSON files below ``build/`` that record earlier decisions."""
+"""Reads and writes small JSON files below ``.pypack/`` that record earlier decisions."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def _verify(context: Context) -> None:
         details = "\n".join(f"  {fault}" for fault in faults)
         raise StepError(
             f"the bundle is not as it should be:\n{details}",
-            hint="remove the folder build and, if it comes back, the build cache (pypack cache --prune 0)",
+            hint="remove the folder .pypack and, if it comes back, the build cache (pypack cache --prune 0)",
         )
 
 

@@ -13,7 +13,7 @@ from pypack.project import options
 from pypack.project.settings import TABLE, BuildOptions
 
 if TYPE_CHECKING:
-    from pypack.scons.tool import Request
+    from pypack.scons.command import Request
     from pypack.steps.display import Display
 
 _EXAMPLES = """\
@@ -79,9 +79,9 @@ def read_request(typed: argparse.Namespace, *, aside: bool = False) -> Request:
     if build_options.out and build_options.out.is_dir():
         output = typed.setting_out[-1]
         raise InputError(f"-o {output} is a folder; a file is meant", hint=f"try -o {output}/{project.name}")
-    from pypack.scons import tool
+    from pypack.scons import command
 
-    return tool.Request(
+    return command.Request(
         project=project,
         targets=tuple(selected),
         options=build_options,
@@ -97,11 +97,11 @@ def _display(build_options: BuildOptions, *, aside: bool) -> Display:
 
 def make(request: Request) -> int:
     """Run the same SCons graph as ``scons`` does, in this process."""
-    from pypack.scons import tool
+    from pypack.scons import command
 
     code = 1
     try:
-        code = tool.run(request)
+        code = command.run(request)
     finally:
         if request.display:
             request.display.end(code)

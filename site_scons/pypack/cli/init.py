@@ -59,12 +59,12 @@ _NOXFILE = '''\
 """``nox -s bundle`` builds {name} for this machine, ``nox -s bundle -- all`` for every system."""
 
 import nox
+import pypack.nox  # {requirement}, installed beside nox
 
 
-@nox.session
+@nox.session(python=False)
 def bundle(session: nox.Session) -> None:
-    session.install("{requirement}")
-    session.run("pypack", "build", "--target", ",".join(session.posargs) or "host")
+    pypack.nox.bundle(session, *session.posargs)
 '''
 _SCONSTRUCT = '''\
 """``scons`` builds {name} for this machine, ``scons target=all`` for every system."""

@@ -33,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(typed: argparse.Namespace) -> int:
     """Plan, and print the plan."""
-    from pypack.base import hosts
+    from pypack.base import folders, hosts
     from pypack.graph import description
     from pypack.plan import planner
     from pypack.steps.cache import open_cache
@@ -41,7 +41,7 @@ def run(typed: argparse.Namespace) -> int:
     from pypack.steps.step import Settings
 
     request = build.read_request(typed)
-    options, folder = request.options, Path("build").absolute()
+    options, folder = request.options, Path(folders.PRODUCTS).absolute()
     settings = Settings(
         offline=options.offline, upgrade=options.upgrade, verbose=options.verbose, jobs=hosts.cores(), say=_say
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _READ = "docs/dependencies.md"
 STAMP = "# made from: "
-"""Start of the first line of a lock below build/, before the hash of its inputs."""
+"""Start of the first line of a lock below .pypack/, before the hash of its inputs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -277,7 +277,7 @@ def _check_end(image: Path, file: BinaryIO) -> None:
 def _damaged(image: Path, reason: str) -> ArchiveError:
     return ArchiveError(
         f"{image} is damaged: {reason}",
-        hint="remove the folder build; if it comes back, remove the build cache too (pypack cache --prune 0)",
+        hint="remove the folder .pypack; if it comes back, remove the build cache too (pypack cache --prune 0)",
     )
 
 

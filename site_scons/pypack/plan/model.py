@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Packages:
     """The packages of one bundle, chosen for its target.
 
-    ``lock`` is the file that names them, below ``build/``, and ``stamp`` a hash over its inputs;
+    ``lock`` is the file that names them, below ``.pypack/``, and ``stamp`` a hash over its inputs;
     ``names`` are the distributions in it. ``wheels`` are taken as they are, ``sources`` are built to wheels;
     ``installed`` are those of a virtual environment, each with the digest of its files.
     """
@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def output_dir(self) -> str:
-        """Folder below ``build/`` for the products of this project and target."""
+        """Folder below ``.pypack/`` for the products of this project and target."""
         return f"apps/{self.project.name}/{self.target.name}"
 
     @property

@@ -33,7 +33,7 @@ class Request:
 class Runtime:
     """A runtime as steps.
 
-    ``output_dir`` is the folder of its products below ``build/``; runtimes of different origins have different ones.
+    ``output_dir`` is the folder of its products below ``.pypack/``; runtimes of different origins have different ones.
 
     ``image`` makes a tar image of PBS's ``install_only`` shape without its leading ``python/``: ``bin/``, ``lib/``, …
     at the root (Windows: ``python.exe``, ``Lib/``, …), at the paths of the target's layout. ``dev`` makes the image

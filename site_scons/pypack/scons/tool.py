@@ -6,17 +6,13 @@ function counts, which differs between the versions of the Python that runs SCon
 
 from __future__ import annotations
 
-import re
 import sys
-from contextlib import nullcontext, redirect_stderr
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import SCons.Action
-import SCons.Script
 
 from pypack.base import declare, files, folders, targets
 from pypack.base.declare import declared
@@ -29,6 +25,7 @@ from pypack.plan.locks import Locks
 from pypack.project import entries, options, program
 from pypack.project.settings import TABLE, BuildOptions
 from pypack.scons import actions
+from pypack.scons.command import Request
 from pypack.steps import producer
 
 if TYPE_CHECKING:
@@ -37,12 +34,9 @@ if TYPE_CHECKING:
     from SCons.Environment import Base
     from SCons.Node.FS import File
 
-    from pypack.base.targets import Target
-    from pypack.project.program import Project
-    from pypack.steps.display import Display
     from pypack.steps.step import Step
 
-_DEFAULTS = {"PYPACK_BUILD": "build", "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
+_DEFAULTS = {"PYPACK_BUILD": folders.PRODUCTS, "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
              "PYPACK_UPGRADE": False}  # fmt: skip
 
 
@@ -53,67 +47,6 @@ def install(env: Base) -> None:
     env.AddMethod(py_bundle, "PyBundle")
     env.AddMethod(py_runtime, "PyRuntime")
     env.AddMethod(py_step, "PyStep")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What to build: a program, its targets, and the options of this build."""
-
-    project: Project
-    targets: tuple[Target, ...]
-    options: BuildOptions
-    display: Display | None = None
-    """What shows the build; None: SCons' own log."""
-
-
-_handed: ContextVar[Request | None] = ContextVar("_handed", default=None)
-
-
-def run(request: Request) -> int:
-    """Run SCons in this process and return its exit code; for a failed step, that of the step's error.
-
-    SCons itself ends with 2 whatever failed. Our SConstruct takes ``request`` as an object: arguments on SCons' command
-    line would be split at commas and parsed again.
-    """
-    jobs = [f"-j{request.options.jobs}"] if request.options.jobs else []
-    silent = ["--silent"] if request.display else []
-    sys.argv = ["scons", "-Q", *silent, "-f", str(folders.sconstruct()), *jobs]
-    token = _handed.set(request)
-    shown = redirect_stderr(cast("TextIO", _ErrorLines(request.display))) if request.display else nullcontext()
-    try:
-        with shown:
-            SCons.Script.main()
-    except SystemExit as stop:
-        failed = [failure.status for failure in SCons.Script.GetBuildFailures()]
-        return int(failed[0] if failed else stop.code or 0)
-    finally:
-        _handed.reset(token)
-    return 0
-
-
-class _ErrorLines:
-    """Takes the place of standard error: SCons' lines about a failed step become the display's errors."""
-
-    _SCONS = re.compile(r"\s*scons: \*\*\* (?:\[[^]]*\] )?")
-
-    def __init__(self, display: Display) -> None:
-        self._display, self._stream = display, sys.stderr
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Show an error of SCons'; write all else as it is."""
-        message, count = self._SCONS.subn("pypack: ", text, count=1)
-        if count:
-            self._display.error(message.rstrip())
-            return len(text)
-        return self._stream.write(text)
-
-
-def handed() -> Request | None:
-    """Return the request of the command that runs SCons; None if SCons was started directly."""
-    return _handed.get()
 
 
 def build(env: Base, request: Request) -> list[File]:
@@ -197,6 +130,10 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
     settings = actions.settings(inner)
     producer = actions.producer(inner)
     build_path = Path(inner["PYPACK_BUILD_PATH"])
+    if not inner.GetOption("clean"):
+        folders.prepare_products(build_path)
+        if (build_path.parent / "build" / "keys").is_dir() and build_path.name != "build":
+            settings.say("  note: build/ is of an earlier pypack, and not used any more; remove it")
     try:
         plans = planner.bundles(project, selected, build=build_path, settings=settings, cache=producer.cache)
     except PypackError:

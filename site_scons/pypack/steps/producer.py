@@ -39,7 +39,7 @@ class Producer:
 
     ``build`` is the folder, ``cache`` the step cache, None where none is used. ``paths`` has the paths of products
     outside ``build``, by key, and ``pending`` the steps that have to run, as far as the graph was made. Each product is
-    recorded with its key in ``build/keys``: SCons writes its own records when it ends, so that after a kill they say
+    recorded with its key in ``.pypack/keys``: SCons writes its own records when it ends, so that after a kill they say
     nothing of what was made since.
     """
 

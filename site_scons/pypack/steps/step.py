@@ -114,7 +114,7 @@ class Context:
 class Step:
     """One node of the build.
 
-    ``product`` is a path below ``build/`` with ``/``. ``action`` and ``version`` name the function in the cache key:
+    ``product`` is a path below ``.pypack/`` with ``/``. ``action`` and ``version`` name the function in the cache key:
     raise ``version`` when ``run`` makes other bytes from the same input. ``inputs`` are other steps, and files of this
     machine. ``params`` holds all that changes the result, as JSON values; ``unhashed`` what the function needs
     besides, and no key sees: paths of this machine, objects that ``params`` describe already. ``cached`` is False for
