@@ -65,14 +65,14 @@ PHASES = (
     Phase(past="Compiled bytecode", doing="Compiling", actions=frozenset({"compile"})),
     Phase(
         past="Packed", doing="Packing", units=("package or layer", "packages and layers"),
-        actions=frozenset({"app", "contents", "installed", "layer", "pack"}),
+        actions=frozenset({"app", "check", "contents", "installed", "layer", "pack"}),
     ),
     Phase(past="Wrote", doing="Writing", actions=frozenset({"bundle", "report"})),
 )  # fmt: skip
 """In the order of a build. Every action of a step is in one of them."""
 
 
-_NOTES = ("  note: ", "  packages are named by ", "  runtime for ", "  warning: ")
+_NOTES = ("  note: ", "  packages are named by ", "  runtime for ", "  the program is ", "  warning: ")
 """How lines begin that are shown once."""
 
 
