@@ -35,6 +35,25 @@ def lowest_working_floor(explanation: str, target: Target, resolve: Callable[[Ta
     return ""
 
 
+def resolve_or_name_floor(target: Target, resolve: Callable[[Target], str], *, offline: bool, prefix: str = "") -> str:
+    """Return what ``resolve`` returns for a target; where no wheel fits the floor, the error names one that has wheels.
+
+    ``prefix`` begins the error.
+    """
+    try:
+        return resolve(target)
+    except StepError as error:
+        floor = "" if offline else lowest_working_floor(error.what, target, resolve)
+        hint = error.hint
+        if floor:
+            option = floor.replace(" ", "").replace('"', "")
+            hint = (
+                f"ask for a newer system, for which there are wheels: --floor {option}, or [tool.pypack] floors ="
+                f" {{ {floor} }}; or for another version, or target"
+            )
+        raise StepError(f"{prefix}{error.what}", hint=hint, docs=error.docs) from None
+
+
 def _succeeds(resolve: Callable[[Target], object], target: Target) -> bool:
     try:
         resolve(target)

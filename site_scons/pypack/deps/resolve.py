@@ -15,7 +15,6 @@ from pypack.deps import floors, indexes, lock, lock_checks, lock_inputs, tags, u
 from pypack.deps.build import sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.deps.uv_command import UvOptions
-from pypack.errors import StepError
 from pypack.steps.step import file_digest
 
 if TYPE_CHECKING:
@@ -122,14 +121,7 @@ def _resolve_or_name_floor(request: Request, settings: Settings) -> str:
     def attempt(target: Target) -> str:
         return _resolve(replace(request, target=target), settings)
 
-    try:
-        return attempt(request.target)
-    except StepError as error:
-        floor = "" if settings.offline else floors.lowest_working_floor(error.what, request.target, attempt)
-        if not floor:
-            raise
-        hint = f"ask for a newer system, for which there are wheels: [tool.pypack] floors = {{ {floor} }}"
-        raise StepError(error.what, hint=f"{hint}; or for another version, or target", docs=error.docs) from None
+    return floors.resolve_or_name_floor(request.target, attempt, offline=settings.offline)
 
 
 def _resolve(request: Request, settings: Settings) -> str:

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pypack.base.version import minor_of
-from pypack.deps import lock, markers, tags, uv_command
+from pypack.deps import floors, lock, markers, tags, uv_command
 from pypack.deps.secrets import without_secrets
 from pypack.errors import StepError
 from pypack.formats import selection
@@ -212,22 +212,18 @@ def _resolve_universal(job: Job, bounds: _Bounds) -> str:
 
 
 def _resolve_alone(job: Job, bounds: _Bounds, lock_target: LockTarget, unfit: Packages) -> str:
-    target = lock_target.target
-    try:
+    def attempt(target: Target) -> str:
         with _constraints(bounds) as constraints:
-            arguments = (
-                "--python-platform",
-                tags.uv_platform(target),
-                "--python-version",
-                lock_target.python,
-                *constraints,
-            )
+            platform = ("--python-platform", tags.uv_platform(target), "--python-version", lock_target.python)
             failure = f"cannot be resolved for {target.name}, Python {lock_target.python}"
             options = replace(job.options, environment=tags.uv_environment(target))
+            arguments = (*platform, *constraints)
             return without_secrets(uv_command.resolve_lock(job.dependencies, failure, arguments, options))
-    except StepError as error:
-        reasons = "; ".join(lock.unsupported_reason(package, target) for package in unfit)
-        raise StepError(f"{reasons}\n{error.what}", hint=error.hint, docs=error.docs) from error
+
+    reasons = "; ".join(lock.unsupported_reason(package, lock_target.target) for package in unfit)
+    return floors.resolve_or_name_floor(
+        lock_target.target, attempt, offline=job.options.settings.offline, prefix=f"{reasons}\n"
+    )
 
 
 @contextmanager

@@ -31,11 +31,14 @@ def without_extras(value: str) -> str:
 
 
 def reference(value: object) -> str:
-    """Return ``module:object`` without blanks; "" where a value is none, names no object, or has extras."""
+    """Return ``module:object`` without blanks and extras; "" where a value is none, or names no object.
+
+    Extras in brackets are part of the specification of entry points: an installer ignores them.
+    """
     from importlib.metadata import EntryPoint
 
     match = EntryPoint.pattern.match(value.strip()) if isinstance(value, str) else None
-    if not match or not match["attr"] or match["extras"]:
+    if not match or not match["attr"]:
         return ""
     names = (*match["module"].split("."), *match["attr"].split("."))
     return f"{match['module']}:{match['attr']}" if all(name.isidentifier() for name in names) else ""

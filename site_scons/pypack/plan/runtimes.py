@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pypack.base import records
+from pypack.errors import InputError
 from pypack.runtimes import choose, locked_runtime
 from pypack.runtimes.base import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pypack.base.targets import Target
@@ -33,13 +37,49 @@ def find_runtime(
     the runtime must load native extension modules. Raises :class:`pypack.errors.InputError` where the pinned runtime
     is not available, or no provider has one.
     """
-    request = Request(target=target, version=project.python, native=native)
+    choice = project.choice
+    request = Request(
+        target=target, version=project.python, python_range="" if project.python else choice.python_range,
+        native=native, prefer_host=choice.prefer_host,
+    )  # fmt: skip
     pins = list(project.pins)
     if pin:
         return locked_runtime.runtime(
             request, project.runtime, pin, where=lock, settings=settings, record=record, user_pins=pins,
             base=project.folder,
         )  # fmt: skip
-    return choose.choose(
-        request, project.runtime, settings=settings, record=record, user_pins=pins, base=project.folder
+
+    def choose_for(request: Request) -> Runtime:
+        return choose.choose(
+            request, project.runtime, settings=settings, record=record, user_pins=pins, base=project.folder,
+            decided_by="" if project.python else " and ".join(choice.sources),
+        )  # fmt: skip
+
+    if project.python or not choice.version:
+        return choose_for(request)
+    return _choose_or_replace(replace(request, version=choice.version), request, choose_for, record, settings)
+
+
+def _choose_or_replace(
+    pinned: Request, request: Request, choose_for: Callable[[Request], Runtime], record: Path, settings: Settings
+) -> Runtime:
+    """Return the runtime of the version in ``.python-version``; where it cannot be had, another that fits, and say so.
+
+    That it cannot be had is recorded with the choice, since to ask again takes seconds.
+    """
+    key = f"{pinned.target.name} without {pinned.version}"
+    if key not in records.read(record):
+        try:
+            return choose_for(pinned)
+        except InputError as error:
+            try:
+                choose_for(request)
+            except InputError:
+                raise error from None
+            records.write(record, {**records.read(record), key: "cannot be had"})
+    runtime = choose_for(request)
+    settings.say(
+        f"  warning: .python-version asks for Python {pinned.version}, which cannot be had for {pinned.target.name}:"
+        f" CPython {runtime.version} is taken (--python {pinned.version} says why, --upgrade asks again)"
     )
+    return runtime

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pypack.deps import manifests
 from pypack.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
 _READ = "docs/settings.md"
 EntryKind = Literal["module", "script", "function", "scripts"]
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "uv.lock", "pylock.toml")
+"""Files that make a folder a project: the modules and packages of its scripts belong to them."""
+_HELPERS = (
+    "setup.py", "conftest.py", "noxfile.py", "toxfile.py", "fabfile.py", "dodo.py", "versioneer.py", "tests.py",
+    "test_*.py", "*_test.py",
+)  # fmt: skip
+"""Scripts for tools and tests: none of them is the program unless it is named."""
+_TEST_FOLDERS = ("tests", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +63,24 @@ class FoundEntry:
     named: bool = False
     window: bool = False
 
+    @property
+    def command(self) -> str:
+        """Name of the command that is the program, ``""`` where it is none."""
+        return self.stem if self.named else ""
+
 
 def program_folder(app: Path | None, entry: str) -> tuple[Path, str]:
-    """Return the program's folder (``app``, else that of ``entry``, else the current one), and the entry in it."""
+    """Return the program's folder (``app``, else that of ``entry``, else the current one), and the entry in it.
+
+    An entry that begins with ``./`` is a script by itself: the files beside it do not belong to it.
+    """
     if app is None and entry and (Path(entry).exists() or entry.endswith(".py") or "/" in entry or "\\" in entry):
         path = Path(entry).absolute()
         if not path.exists():
             raise InputError(f"entry {entry} does not exist", hint="name a script, a package folder or module:function")
-        return (path, "") if path.is_dir() else (path.parent, f"./{path.name}")
+        if path.is_dir():
+            return path, ""
+        return path.parent, path.name if _is_in_current_project(path) else f"./{path.name}"
     folder = (app or Path.cwd()).absolute()
     if not folder.exists():
         raise InputError(f"{folder} does not exist", hint="name the folder of a program, or a script")
@@ -67,7 +88,34 @@ def program_folder(app: Path | None, entry: str) -> tuple[Path, str]:
         return folder, entry
     if folder.is_file():
         return folder.parent, f"./{folder.name}"
-    return folder, entry
+    return folder, _entry_inside(folder, entry)
+
+
+def _is_in_current_project(script: Path) -> bool:
+    """Say whether a script lies in the current folder, and that is a project: no folder then means this one."""
+    folder = Path(os.path.normpath(script.parent))
+    if folder != Path.cwd() or not any((folder / name).is_file() for name in _PROJECT_FILES):
+        return False
+    return manifests.script(script) is None
+
+
+def _entry_inside(folder: Path, entry: str) -> str:
+    """Return an entry that is a path as a path in ``folder``; it may be absolute, or count from the current folder."""
+    is_path = entry.endswith(".py") or "/" in entry or "\\" in entry
+    candidates = [folder / entry, *([Path(entry).absolute()] if is_path else [])]
+    path = next((path for path in candidates if entry and path.exists()), None)
+    if path is None:
+        return entry
+    inside = os.path.relpath(path, folder)
+    if inside.startswith(os.pardir):
+        inside = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+    if inside.startswith(os.pardir):
+        raise InputError(
+            f"entry {entry} is not in {folder}",
+            hint=f"name the folder that holds it all, or the script alone: pypack build {entry}",
+            docs=_READ,
+        )
+    return Path(inside).as_posix()
 
 
 def find(folder: Path, entry: str, manifest: Manifest | None) -> FoundEntry:
@@ -90,7 +138,8 @@ def _find_in_folder(folder: Path) -> FoundEntry:
     if (folder / "__main__.py").is_file():
         return _package_entry(folder)
     for root in (folder, folder / "src"):
-        packages = [main_file.parent for main_file in sorted(root.glob("*/__main__.py"))]
+        mains = [main_file.parent for main_file in sorted(root.glob("*/__main__.py"))]
+        packages = [package for package in mains if package.name not in _TEST_FOLDERS]
         if len(packages) == 1:
             return FoundEntry(root=root, entry=Entry(kind="module", name=packages[0].name), stem=packages[0].name)
         if packages:
@@ -119,8 +168,8 @@ def _find_in_wheel(wheel: Path, entry: str, manifest: Manifest | None) -> FoundE
 
 
 def _multi_command_entry(folder: Path, manifest: Manifest) -> FoundEntry:
-    """Return the commands that ``[project.scripts]`` names, else those of ``[project.gui-scripts]``."""
-    commands = manifest.scripts or manifest.gui_scripts
+    """Return the commands that ``[project.scripts]`` and ``[project.gui-scripts]`` name."""
+    commands = {**manifest.gui_scripts, **manifest.scripts}
     window = not manifest.scripts
     if len(commands) == 1:
         ((name, point),) = commands.items()
@@ -139,17 +188,23 @@ def _command_entry(folder: Path, name: str, point: str, *, window: bool) -> Foun
 
 def _find_script(folder: Path) -> FoundEntry:
     preferred = [folder / f"{stem}.py" for stem in (folder.name, "main", "app", "cli")]
-    scripts = [path for path in preferred if path.is_file()] or sorted(folder.glob("*.py"))
-    scripts = [path for path in scripts if path.name not in {"setup.py", "conftest.py", "noxfile.py"}]
+    every = [path for path in preferred if path.is_file()] or sorted(folder.glob("*.py"))
+    scripts = [path for path in every if not _is_helper(path.name)]
     if len(scripts) != 1 and not any(path in preferred for path in scripts):
         what = "has no entry point" if not scripts else "has several scripts"
+        apart = f" ({', '.join(path.name for path in every)}: for tests and tools)" if every and not scripts else ""
         raise InputError(
-            f"{folder} {what}: looked for __main__.py, a package with one, {folder.name}.py, main.py, app.py, cli.py",
+            f"{folder} {what}: looked for __main__.py, a package with one, {folder.name}.py, main.py, app.py,"
+            f" cli.py{apart}",
             hint="name it with --entry (or entry=…): a script, a package folder or module:function",
             docs=_READ,
         )
     path = scripts[0]
     return FoundEntry(root=folder, entry=Entry(kind="script", name=path.name), stem=path.stem)
+
+
+def _is_helper(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in _HELPERS)
 
 
 def _package_entry(folder: Path) -> FoundEntry:

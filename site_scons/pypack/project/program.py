@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import declare, folders
@@ -12,7 +12,8 @@ from pypack.base.declare import declared
 from pypack.base.version import minor_of
 from pypack.deps import inputs, manifests
 from pypack.errors import InputError
-from pypack.project import entries, tool_table
+from pypack.project import entries, entry_text, python_choice, tool_table
+from pypack.project.python_choice import PythonChoice
 from pypack.project.settings import TABLE, Lookup, Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Project(Settings):
     distribution, and what its build backend puts into a wheel becomes ``app/``. Relative paths of the settings count
     from ``folder``; here they are absolute. ``manifest`` is its metadata, ``dependencies`` where its packages are
     named. ``outputs`` are files and folders that builds write: they are never part of the app. ``notes`` are messages
-    for the user.
+    for the user. ``choice`` is the Python that the project's files ask for, which counts without the setting.
     """
 
     root: Path
@@ -49,6 +50,7 @@ class Project(Settings):
     dependencies: Dependencies | None = None
     outputs: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    choice: PythonChoice = field(default_factory=PythonChoice)
 
 
 def load(
@@ -70,7 +72,8 @@ def load(
     overrides = {key: value for key, value in overrides.items() if value not in (None, "", (), [])}
     tool_table.check(overrides, "a setting")
     manifest = manifests.wheel(wheel) if wheel else None if alone else _read_manifest(folder)
-    found_entry = entries.find(folder, entry or values.pop("entry", ""), manifest)
+    chosen_entry = entry or values.pop("entry", "")
+    found_entry = entries.find(folder, chosen_entry, manifest)
     script_settings = (
         tool_table.of_script(found_entry.root / found_entry.entry.name)
         if found_entry.entry.kind == "script" and not wheel
@@ -84,8 +87,11 @@ def load(
     lookup = Lookup(**{key: values.pop(key) for key in declared(Lookup) if key in values})
     dependencies, notes = _find_dependencies(folder, lookup, wheel, manifest, found_entry, alone=alone, renew=renew)
     _settle_settings(values, folder, found_entry, manifest, dependencies)
+    inline = dependencies.manifest if dependencies and dependencies.kind == "script" else None
+    choice = python_choice.read(None if alone else folder, (manifest, inline))
+    notes = (entry_text.describe(found_entry.entry, found_entry.command, is_chosen=bool(chosen_entry)), *notes)
     return Project(
-        folder=folder, notes=notes, manifest=manifest, entry=found_entry.entry, root=found_entry.root,
+        folder=folder, notes=notes, manifest=manifest, choice=choice, entry=found_entry.entry, root=found_entry.root,
         under=found_entry.under, only=found_entry.only, bare=wheel is not None, dependencies=dependencies, **values,
     )  # fmt: skip
 

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 class Request:
     """A runtime that somebody wants: ``version`` is ``3.13``, ``3.13.5`` or ``""`` (the provider's own).
 
-    ``native``: it must load native extension modules, which a static one cannot.
+    ``python_range`` is a specifier that a version must fit if none is asked for, e.g. ``>=3.12``. ``native``: it must
+    load native extension modules, which a static one cannot. ``prefer_host``: this machine's own Python is asked first.
     """
 
     target: Target
     version: str = ""
+    python_range: str = ""
     native: bool = False
+    prefer_host: bool = False
 
     def accepts(self, version: str) -> bool:
         """Say whether the full ``version`` (``3.13.5``) is one that was asked for."""
-        return not self.version or version == self.version or version.startswith(f"{self.version}.")
+        if self.version:
+            return version == self.version or version.startswith(f"{self.version}.")
+        return not self.python_range or _is_in(version, self.python_range)
+
+    @property
+    def wanted(self) -> str:
+        """The version or the range that is asked for, for messages; ``""`` where any version will do."""
+        return self.version or self.python_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,15 @@ class Runtime:
     def minor(self) -> str:
         """The minor version, e.g. ``3.13``."""
         return minor_of(self.version)
+
+
+def _is_in(version: str, python_range: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        return SpecifierSet(python_range).contains(version, prereleases=True)
+    except InvalidSpecifier:  # refused by the check of requires-python, which names the file
+        return True
 
 
 class Provider(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,11 @@ from pypack.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import TypeGuard
 
     from pypack.download.pins import RuntimePin
     from pypack.runtimes.base import Provider, Request, Runtime
+    from pypack.runtimes.pinned import PinnedProvider
     from pypack.steps.step import Settings
 
 AUTO = "auto"
@@ -34,8 +37,9 @@ def choose(
     record: Path,
     user_pins: object = None,
     base: Path | None = None,
+    decided_by: str = "",
 ) -> Runtime:
-    """Return the runtime that serves ``request``.
+    """Return the runtime that serves ``request``; ``decided_by`` says what asks for its version, for the message.
 
     ``choice`` is ``auto``, a provider's name, or the path or address of a runtime. What ``auto`` decides is kept in the
     JSON file ``record`` (one entry for each target and version asked for) until that file is removed or the provider
@@ -45,7 +49,7 @@ def choose(
     runtime_pins = pins.of_user(user_pins, targets=targets.load(), where="pyproject.toml", base=base or Path.cwd())
     table = providers(runtime_pins)
     if choice in {AUTO, ""}:
-        return _choose_automatically(request, table, settings, record)
+        return _choose_automatically(request, table, settings, record, decided_by)
     if choice in table:
         return _runtime_of(table[choice], request)
     if not is_path_or_url(choice):
@@ -102,19 +106,43 @@ def _runtime_of(provider: Provider, request: Request, where: str = "") -> Runtim
     return provider.runtime(request)
 
 
-def _choose_automatically(request: Request, table: Mapping[str, Provider], settings: Settings, record: Path) -> Runtime:
-    entries, key = records.read(record), f"{request.target.name} {request.version}".strip()
-    recorded = table.get(str(entries.get(key)))
-    if recorded is not None and recorded.name in request.target.providers and not recorded.unsupported_reason(request):
-        return recorded.runtime(request)
+def _choose_automatically(
+    request: Request, table: Mapping[str, Provider], settings: Settings, record: Path, decided_by: str
+) -> Runtime:
+    entries, key = records.read(record), f"{request.target.name} {request.wanted}".strip()
+    name, _, version = str(entries.get(key)).partition(" ")  # the version where it is not the provider's usual one
+    recorded, recorded_request = table.get(name), replace(request, version=version) if version else request
+    if (
+        recorded is not None
+        and recorded.name in request.target.providers
+        and not recorded.unsupported_reason(recorded_request)
+    ):
+        return recorded.runtime(recorded_request)
     provider, reasons = _first_usable(request, table, settings)
     if provider is None:
-        raise _no_provider_error(request, reasons)
+        raise _no_provider_error(request, reasons, table, settings)
     runtime = provider.runtime(request)
-    records.write(record, {**entries, key: provider.name})
     rejected = "".join(f"; not {name}: {reason}" for name, reason in reasons.items())
-    settings.say(f"  runtime for {request.target.name}: CPython {runtime.version} from {provider.name}{rejected}")
+    chosen = provider.name
+    if usual := _passed_over(provider, request):
+        chosen, rejected = f"{chosen} {runtime.version}", f", by your own pin; not {usual}: cannot be reached{rejected}"
+    records.write(record, {**entries, key: chosen})
+    reason = f" by {decided_by}" if decided_by else ""
+    settings.say(
+        f"  runtime for {request.target.name}: CPython {runtime.version} from {provider.name}{reason}{rejected}"
+    )
     return runtime
+
+
+def _passed_over(provider: Provider, request: Request) -> str:
+    """Return the version that a provider has usually, where a pin of the user's own is taken instead; else ``""``."""
+    return provider.passed_over(request) if _is_pinned(provider) else ""
+
+
+def _is_pinned(provider: object) -> TypeGuard[PinnedProvider]:
+    from pypack.runtimes.pinned import PinnedProvider
+
+    return isinstance(provider, PinnedProvider)
 
 
 def _first_usable(
@@ -122,7 +150,7 @@ def _first_usable(
 ) -> tuple[Provider | None, dict[str, str]]:
     """Return the first provider of the target's row that can serve, and for each one before it why it cannot."""
     reasons: dict[str, str] = {}
-    for name in request.target.providers:
+    for name in _order(request):
         provider = table.get(name)
         reasons[name] = "not built yet" if provider is None else provider.unsupported_reason(request)
         if provider is not None and not reasons[name]:
@@ -131,6 +159,11 @@ def _first_usable(
                 return provider, reasons
             reasons[name] = _unreachable_reason(settings) + _unreachable_address(provider, request)
     return None, reasons
+
+
+def _order(request: Request) -> list[str]:
+    """Return the names of the providers of the target's row in the order in which they are asked."""
+    return sorted(request.target.providers, key=lambda name: not (request.prefer_host and name == "host"))
 
 
 def _unreachable_address(provider: Provider, request: Request) -> str:
@@ -143,11 +176,31 @@ def _unreachable_reason(settings: Settings) -> str:
     return "not in the download cache, and the build is offline" if settings.offline else "cannot be reached"
 
 
-def _no_provider_error(request: Request, reasons: Mapping[str, str]) -> InputError:
+def _no_provider_error(
+    request: Request, reasons: Mapping[str, str], table: Mapping[str, Provider], settings: Settings
+) -> InputError:
     why = "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
+    others = _versions_to_be_had(request, table, settings)
+    listed = f"\nto be had for {request.target.name}: {', '.join(others)}" if others else ""
+    ask = "ask for one of these with --python, or " if others else ""
+    wanted = f"CPython {request.wanted}".strip()
     return InputError(
-        f"no provider has CPython{f' {request.version}' if request.version else ''} for {request.target.name}:{why}",
-        hint=f"set {urls.MIRROR} to a mirror that has it, or fetch an archive elsewhere and name it with"
-        " --runtime FILE",
+        f"no provider has {wanted} for {request.target.name}:{why}{listed}",
+        hint=f"{ask}set {urls.MIRROR} to a mirror that has it, or fetch an archive elsewhere and name it with"
+        f" --runtime FILE, or with pins of your own ({pins.USER_FILE})",
         docs=_DOCS,
     )
+
+
+def _versions_to_be_had(request: Request, table: Mapping[str, Provider], settings: Settings) -> list[str]:
+    """Return the versions of CPython that the providers of a target's row can serve now, each with its provider."""
+    versions: list[str] = []
+    for name in request.target.providers:
+        provider = table.get(name)
+        if _is_pinned(provider):
+            versions += [f"{version} ({name})" for version in provider.versions(request.target, settings)]
+        elif provider is not None:
+            anything = replace(request, version="", python_range="")
+            if not provider.unsupported_reason(anything) and provider.reachable(anything, settings):
+                versions.append(f"{provider.runtime(anything).version} ({name})")
+    return versions

@@ -44,7 +44,7 @@ class GivenProvider:
         if fault:
             return fault
         if not request.accepts(facts.version):
-            return f"it holds CPython {facts.version}, not {request.version}"
+            return f"it holds CPython {facts.version}, not {request.wanted}"
         return ""
 
     def reachable(self, request: Request, settings: Settings) -> bool:

@@ -58,7 +58,7 @@ class HostProvider:
             return f"this machine's own Python runs on {hosts.target_name()}, not on {request.target.name}"
         here = host_interpreter.running()
         if not request.accepts(here.version):
-            return f"the build runs on Python {here.version}, not on {request.version}"
+            return f"the build runs on Python {here.version}, not on {request.wanted}"
         return host_interpreter.unsupported_reason()
 
     def reachable(self, request: Request, settings: Settings) -> bool:

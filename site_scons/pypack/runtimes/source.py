@@ -30,7 +30,7 @@ class SourceProvider:
         if _variant(sources, request) is None:
             return f"{request.target.name} cannot be built from source (only {', '.join(sources.variants)})"
         if not request.accepts(sources.cpython.version):
-            return f"the pinned source is CPython {sources.cpython.version}, not {request.version}"
+            return f"the pinned source is CPython {sources.cpython.version}, not {request.wanted}"
         if hosts.system() != "linux" or hosts.arch() not in _HOSTS:
             return (
                 f"it is built on Linux {' or '.join(_HOSTS)} only, because the sources' own build scripts run programs"

@@ -34,7 +34,8 @@ def test_what_names_no_command_is_empty(text):
     ("value", "meant"),
     [
         ("a.b : C.d", "a.b:C.d"), (" a:b ", "a:b"), ("ä:ö", "ä:ö"), ("a", ""), ("a:", ""), (":b", ""), ("a:b:c", ""),
-        ("a..b:c", ""), ("1a:b", ""), ("a:b-c", ""), ("a:b [x]", ""), ("", ""), (3, ""), (None, ""),
+        ("a..b:c", ""), ("1a:b", ""), ("a:b-c", ""), ("a:b [x]", "a:b"), ("a:b[x, y]", "a:b"), ("a:b [x", ""),
+        ("", ""), (3, ""), (None, ""),
     ],
 )  # fmt: skip
 def test_a_reference_is_a_module_and_an_object(value, meant):

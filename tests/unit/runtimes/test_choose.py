@@ -306,3 +306,53 @@ def test_is_path_or_url(wanted, is_path_or_url, tmp_path, monkeypatch):
     assert choose.is_path_or_url(wanted) is is_path_or_url
     (tmp_path / "pbs").mkdir()
     assert choose.is_path_or_url("pbs")
+
+
+def row(tmp_path, version, *, there=True):
+    archive = tmp_path / f"cpython-{version}.tar.gz"
+    if there:
+        archive.write_bytes(version.encode())
+    digest = hashlib.sha256(version.encode()).hexdigest()
+    return {"target": GNU.name, "version": version, "url": str(archive), "sha256": digest}
+
+
+def test_an_own_pin_that_fits_stands_in_for_an_archive_that_cannot_be_had(tmp_path, said, record, monkeypatch):
+    monkeypatch.setattr(probe, "any_answers", lambda addresses: False)
+    rows = [row(tmp_path, "3.12.1"), row(tmp_path, "3.13.0"), row(tmp_path, "3.13.2", there=False)]
+    settings = Settings(say=said.append)
+    for _ in range(2):  # the second time the record decides
+        request = Request(target=GNU, version="3.13")
+        runtime = choose.choose(request, "auto", settings=settings, record=record, user_pins=rows)
+        assert (runtime.provider, runtime.version) == ("pbs", "3.13.0")
+    (line,) = said
+    assert line.startswith("  runtime for linux-gnu-x86_64: CPython 3.13.0 from pbs, by your own pin; not 3.13.")
+
+
+def test_the_error_lists_the_versions_that_can_be_had(tmp_path, said, record, monkeypatch):
+    monkeypatch.setattr(probe, "any_answers", lambda addresses: False)
+    request = Request(target=GNU, python_range=">=3.99")
+    with pytest.raises(InputError) as caught:
+        choose.choose(
+            request, "auto", settings=Settings(say=said.append), record=record, user_pins=[row(tmp_path, "3.12.1")]
+        )
+    assert "no provider has CPython >=3.99 for linux-gnu-x86_64:" in caught.value.what
+    assert "to be had for linux-gnu-x86_64: 3.12.1 (pbs)" in caught.value.what
+    assert caught.value.hint.startswith("ask for one of these with --python, or set PYPACK_MIRROR")
+
+
+def test_a_range_chooses_the_version_and_is_named(tmp_path, said, record):
+    rows = [row(tmp_path, "3.12.1"), row(tmp_path, "3.11.9"), row(tmp_path, "3.13.2")]
+    request = Request(target=GNU, python_range=">=3.11,<3.12.5")
+    runtime = choose.choose(
+        request, "auto", settings=Settings(say=said.append), record=record, user_pins=rows,
+        decided_by="requires-python",
+    )  # fmt: skip
+    assert runtime.version == "3.12.1"
+    assert said == ["  runtime for linux-gnu-x86_64: CPython 3.12.1 from pbs by requires-python"]
+
+
+def test_the_hosts_own_python_is_asked_first_where_it_is_preferred(pick, monkeypatch, said, record):
+    known = {provider.name: provider for provider in (Known("pbs"), Known("host"))}
+    monkeypatch.setattr(choose, "providers", lambda _own: known)
+    request = Request(target=GNU, prefer_host=True)
+    assert choose.choose(request, "auto", settings=Settings(say=said.append), record=record).provider == "host"
