@@ -222,7 +222,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{output_dir}/app-{plan.compiler_id}{plan.variant}.tar",
         action="app",
-        version=7,
+        version=8,
         run=lazy_import("pypack.project.app:run_app"),
         inputs=tuple(inputs),
         params={
@@ -231,6 +231,7 @@ def app_image(plan: Plan) -> Step:
             "metadata": app.metadata(project),
             "boot": app.boot_digest(),
             "startup": project.startup,
+            "entry": asdict(project.entry),  # what it needs must compile
         },
         unhashed={"project": project},
     )

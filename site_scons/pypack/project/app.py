@@ -15,6 +15,7 @@ from pypack.base import digests, folders
 from pypack.base.walk import walk_project
 from pypack.bytecode import compiler_image
 from pypack.errors import InputError, StepError
+from pypack.project import import_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ _TOOL_FILES = (
     "pylock.toml", "pylock.*.toml",
 )  # fmt: skip
 """Files at the top of a program's folder that are for tools."""
+_SHOWN = 8
 BOOTSTRAP = "boot/encodings"
 """Path of the bootstrap in the app layer, without suffix: the first module that CPython imports from a file."""
 
@@ -145,12 +147,14 @@ def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstra
 
     minor, sources, optimize = (context.params[key] for key in ("minor", "sources", "optimize"))
     with compiler_image.interpreter(image, context.params["python"]) as python:
+        texts = {} if sources else {path: builder.read(path) for path in builder.paths() if path.endswith(".py")}
         failed = compiling.add_bytecode(
             builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/",
             jobs=context.settings.jobs,
         )  # fmt: skip
         if failed:
-            raise _syntax_error(failed)
+            texts = texts or {path: builder.read(path) for path in builder.paths() if path.endswith(".py")}
+            _report_failed(context, texts, failed)
         compiled = list(
             compiling.compile_sources(python, [("<pypack>", source) for source in bootstrap_sources.values()])
         )
@@ -215,6 +219,17 @@ def boot_digest() -> str:
     return hashlib.sha256(
         b"".join(own_sources().values()) + (folders.bootstrap() / "zip_main.py").read_bytes()
     ).hexdigest()
+
+
+def _report_failed(context: Context, texts: dict[str, bytes], failed: list[compiling.Compiled]) -> None:
+    """Refuse a program that cannot start since its modules do not compile; name the other files, which are data."""
+    faults = {compiled.path.removeprefix("app/"): compiled for compiled in failed}
+    sources = {path.removeprefix("app/"): text for path, text in texts.items()}
+    needed = import_graph.needed_files(context.unhashed["project"].entry, sources, sources.__getitem__)
+    if broken := [faults[inside] for inside in needed if inside in faults]:
+        raise _syntax_error(broken)
+    more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    context.say(f"  note: not Python of this version, so bundled as data: {', '.join([*faults][:_SHOWN])}{more}")
 
 
 def _syntax_error(failed: list[compiling.Compiled]) -> StepError:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from pypack.base import records
-from pypack.project import app
+from pypack.project import app, import_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,13 +15,11 @@ if TYPE_CHECKING:
     from pypack.project.program import Project
     from pypack.runtimes.base import Runtime
 
-_NOT_FOUND = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _NAMED = rb"[\w.]+(?:[ \t]+as[ \t]+\w+)?"
 _LINE = re.compile(
     rb"(?m)^[ \t]*(?:import[ \t]+(%b(?:[ \t]*,[ \t]*%b)*)[ \t]*(?:[#;].*)?\r?$|from[ \t]+(\w[\w.]*)[ \t]+import\b)"
     % (_NAMED, _NAMED)
 )
-_LARGEST = 8 << 20  # more is generated data; parsing takes a hundred times the memory
 
 
 def modules(project: Project, *, among: Iterable[str] = ()) -> set[str]:
@@ -59,18 +55,13 @@ def missing_modules(project: Project, runtime: Runtime, *, files: str, memory: P
 
 
 def _file_imports(path: Path, word: re.Pattern[bytes] | None) -> set[str]:
-    if path.stat().st_size > _LARGEST:
+    if path.stat().st_size > import_graph.LARGEST:
         return set()
     data = path.read_bytes()
     if word and not word.search(data):
         return set()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # e.g. invalid escapes: not the topic here
-            tree = ast.parse(data)
-        return set(_imported_names(tree))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(_imported_names_of_lines(data))
+    found = import_graph.imports(data, "", None, is_main=True)
+    return set(_imported_names_of_lines(data)) if found is None else {each.top for each in found}
 
 
 def _imported_names_of_lines(data: bytes) -> Iterator[str]:
@@ -78,34 +69,3 @@ def _imported_names_of_lines(data: bytes) -> Iterator[str]:
     for match in _LINE.finditer(data):
         for name in (match[1] or match[2]).split(b","):
             yield name.split()[0].split(b".", 1)[0].decode("utf-8", "replace")
-
-
-def _imported_names(tree: ast.AST) -> Iterator[str]:
-    """Yield the modules that the statements in ``tree`` import."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".", 1)[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from [node.module.split(".", 1)[0]] if node.module and not node.level else []
-        else:
-            pending += _required_statements(node)
-
-
-def _required_statements(node: ast.AST) -> list[ast.AST]:
-    """Return the statements in which a missing module would be an error."""
-    if isinstance(node, ast.Try) and any(_catches_import_error(handler) for handler in node.handlers):
-        return [*node.handlers, *node.orelse, *node.finalbody]
-    if isinstance(node, ast.With) and any("suppress(" in ast.unparse(item.context_expr) for item in node.items):
-        return []
-    if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-        return list(node.orelse)
-    return list(ast.iter_child_nodes(node))
-
-
-def _catches_import_error(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(isinstance(kind, ast.Name) and kind.id in _NOT_FOUND for kind in kinds)
