@@ -51,10 +51,12 @@ _SWITCHES = {"self": "self_commands", "interpreter": "interpreter"}
 def run_bundle(context: Context) -> None:
     """Step: the bundle.
 
-    Inputs: stub, app image, runtime layer, runtime facts, and, where there are packages, deps layer and deps facts.
+    Inputs: stub, app image, runtime layer, runtime facts, where there are packages, deps layer and deps facts, and last
+    what the check of the bundle's parts has found (:mod:`pypack.project.bundle_check`), which may be left out.
     Params: see :func:`pypack.graph.bundles.bundle`.
     """
     stub, app, *rest = context.inputs
+    checked = rest.pop() if len(rest) % 2 else None
     params = {**context.params, "version": _version(app, context.params["version"])}
     layers = dict(zip(("runtime", "deps"), zip(rest[::2], rest[1::2], strict=True), strict=False))
     facts = {**{kind: read_facts(pair[1]) for kind, pair in layers.items()}, "app": of_app(app, params)}
@@ -69,6 +71,8 @@ def run_bundle(context: Context) -> None:
     context.product.chmod(0o755)
     _verify(context)
     context.settings.display.result(context.params["name"], context.params["target"], _summary(context, described))
+    for line in json.loads(checked.read_text(encoding="utf-8"))["warnings"] if checked else ():
+        context.say(f"  warning: {line}")
 
 
 def _version(app: Path, stated: str) -> str:

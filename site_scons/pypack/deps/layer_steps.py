@@ -57,7 +57,7 @@ def facts_step(
     return Step(
         product=f"{stem}.facts.json",
         action="facts",
-        version=9,
+        version=10,
         run=lazy_import("pypack.deps.merge_wheels:run_facts"),
         inputs=(runtime, *(contents_step(image, target) for image in images)),
         params={

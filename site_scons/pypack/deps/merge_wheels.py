@@ -15,7 +15,7 @@ from pypack.formats import paths, selection
 from pypack.formats.binaries import loading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pypack.base.targets import Target
     from pypack.steps.step import Context
@@ -32,9 +32,10 @@ def run_facts(context: Context) -> None:
 
     The product is what :func:`pypack.bundle.facts.run_facts` gives for one image, and: ``dropped``, for each wheel the
     paths that an earlier one has too; ``folders`` to add, empty; ``paths``, the folders below site-packages that
-    .pth files put onto sys.path; ``site``, whether a .pth file runs code or there is a sitecustomize; ``data``, whether
-    there are files for ``sys.prefix`` itself; ``commands``. Params: ``suffixes`` of extension modules, ``exclude``
-    (patterns that must mean one of ``names``, the packages of the lock). Unhashed: ``target``.
+    .pth files put onto sys.path; ``modules``, the first names of all that can be imported; ``site``, whether a .pth
+    file runs code or there is a sitecustomize; ``data``, whether there are files for ``sys.prefix`` itself;
+    ``commands``. Params: ``suffixes`` of extension modules, ``exclude`` (patterns that must mean one of ``names``, the
+    packages of the lock). Unhashed: ``target``.
     """
     target: Target = context.unhashed["target"]
     parts = [contents.read(path) for path in context.inputs[1:]]
@@ -51,10 +52,20 @@ def run_facts(context: Context) -> None:
         "commands": [pair for part in parts for pair in part["commands"]],
         "folders": [] if any(path.startswith(f"{SITE}/") for path in kinds) else [SITE],
         "paths": added,
+        "modules": sorted({*_modules(kinds, [SITE, *added])}),
         "site": runs or any(path.startswith(_CUSTOM) for path in kinds),
         "data": any(path.startswith("data/") for path in kinds),
     }
     context.product.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+
+
+def _modules(kinds: Iterable[str], folders: Sequence[str]) -> Iterator[str]:
+    """Yield the names of the modules, packages and namespaces in the folders of sys.path."""
+    for path in kinds:
+        for folder in folders:
+            first, slash, _ = path.removeprefix(f"{folder}/").partition("/")
+            if path.startswith(f"{folder}/") and not first.endswith(".dist-info"):
+                yield first if slash else first.split(".", 1)[0]
 
 
 def _check_natives(context: Context, parts: Sequence[dict[str, Any]], places: Sequence[str]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pypack.bundle import manifest
 from pypack.bytecode import pyc
-from pypack.deps import layer_steps
+from pypack.deps import layer_steps, markers
 from pypack.download import fetch
 from pypack.formats import selection
 from pypack.formats.binaries import loading
@@ -64,7 +64,8 @@ def _unsigned_bundle(plan: Plan) -> Step:
         _sign_image(plan, "app", app_image(plan)),
         *_layer_steps(plan, "runtime", compiled_runtime(plan)),
     ]
-    inputs += deps_steps(plan)
+    deps = deps_steps(plan)
+    inputs += [*deps, check_step(plan, deps[1] if deps else None)]
     return Step(
         product=f"{plan.output_dir}/{project.name}{target.suffix}",
         action="bundle",
@@ -103,6 +104,49 @@ def _unsigned_bundle(plan: Plan) -> Step:
         },
         cached=False,
     )
+
+
+def check_step(plan: Plan, deps_facts: Step | None) -> Step:
+    """Return the step that compares the bundle's parts with what the program says that it is."""
+    project = plan.project
+    manifest_of = project.manifest
+    wheel = _wheel_archive_step(plan, plan.project_source) if plan.project_source else None
+    roles = {"app": app_image(plan), "wheel": wheel, "compiler": plan.compiler_image, "deps": deps_facts}
+    given = {role: step for role, step in roles.items() if step}
+    dependencies = project.dependencies
+    return Step(
+        product=f"{plan.output_dir}/check.json",
+        action="check",
+        version=1,
+        run=lazy_import("pypack.project.bundle_check:run_check"),
+        inputs=tuple(given.values()),
+        params={
+            "roles": list(given),
+            "name": (manifest_of.name if manifest_of else "") or project.name,
+            "requires": list(_stated_requirements(plan)),
+            "extras": list(dependencies.extras) if dependencies else [],
+            "markers": markers.environment(plan.target, plan.runtime.version),
+            "exclude": list(project.exclude_packages),
+            "origin": dependencies.described if dependencies else "",
+            "entry": asdict(project.entry),
+            "commands": sorted({*manifest_of.scripts, *manifest_of.gui_scripts}) if manifest_of else [],
+            "scan": not project.package and not project.bare,
+            "files": plan.files,
+            "minor": plan.runtime.minor,
+            "python": plan.compiler["python"],
+            "lenient": project.environment == "standard",
+        },
+        unhashed={"project": project},
+    )
+
+
+def _stated_requirements(plan: Plan) -> list[str]:
+    """Return the requirements in the manifest of a program that no build backend makes a wheel of."""
+    project = plan.project
+    if project.manifest is None or project.package or project.bare:
+        return []
+    extras = project.dependencies.extras if project.dependencies else ()
+    return list(project.manifest.chosen(extras, ()))
 
 
 def options(optimize: int) -> list[str]:

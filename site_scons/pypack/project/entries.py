@@ -203,6 +203,11 @@ def _find_script(folder: Path) -> FoundEntry:
     return FoundEntry(root=folder, entry=Entry(kind="script", name=path.name), stem=path.stem)
 
 
+def is_for_tests(name: str) -> bool:
+    """Say whether a file or folder of this name holds tests, or a script for tools."""
+    return name in _TEST_FOLDERS or _is_helper(name)
+
+
 def _is_helper(name: str) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in _HELPERS)
 
