@@ -67,12 +67,12 @@ PHASES = (
         past="Packed", doing="Packing", units=("package or layer", "packages and layers"),
         actions=frozenset({"app", "contents", "installed", "layer", "pack"}),
     ),
-    Phase(past="Wrote", doing="Writing", actions=frozenset({"bundle", "report"})),
+    Phase(past="Wrote", doing="Writing", actions=frozenset({"bundle", "check", "report"})),
 )  # fmt: skip
 """In the order of a build. Every action of a step is in one of them."""
 
 
-_NOTES = ("  note: ", "  packages are named by ", "  runtime for ", "  warning: ")
+_NOTES = ("  note: ", "  packages are named by ", "  runtime for ", "  the program is ", "  warning: ")
 """How lines begin that are shown once."""
 
 

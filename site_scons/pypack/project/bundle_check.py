@@ -124,7 +124,7 @@ def _file_warnings(wheel_archive_file: Path, app: Path) -> list[str]:
     from pypack.deps.build import wheel_archive
 
     with wheel_archive.open_wheel(wheel_archive_file) as wheel, zipfile.ZipFile(wheel) as packed:
-        names = [name for name in packed.namelist() if not name.endswith("/")]
+        names = [name for name in packed.namelist() if _is_for_running(name)]
     members = {member.path for member in list_image(app)}
     missing = [name for name in names if not members.intersection(_places(name))]
     if not missing:
@@ -132,19 +132,24 @@ def _file_warnings(wheel_archive_file: Path, app: Path) -> list[str]:
     return [f"the program's wheel has files that the bundle does not: {_listed(missing)}"]
 
 
+def _is_for_running(name: str) -> bool:
+    """Say whether a file of a wheel belongs into a bundle: headers are for compilers, and RECORD is written anew."""
+    match = _DATA.fullmatch(name)
+    is_record = name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws"))
+    return not (name.endswith("/") or "__pycache__" in name or is_record or (match and match["scheme"] == "headers"))
+
+
 def _places(name: str) -> list[str]:
-    """Return the paths in the app's image at which a file of the wheel may be; with none of it, none is needed."""
+    """Return the paths in the app's image at which a file of the wheel may be."""
     match = _DATA.fullmatch(name)
     if match is None:
-        plain = [f"app/{name}"]
+        paths = [f"app/{name}"]
     elif match["scheme"] in {"purelib", "platlib"}:
-        plain = [f"app/{match['path']}"]
+        paths = [f"app/{match['path']}"]
     else:
         folders = ("data", "bin", "app/data", "app/bin", "app/scripts", "scripts")
-        plain = [f"{folder}/{match['path']}" for folder in folders]
-    is_apart = "__pycache__" in name or name.endswith(".dist-info/RECORD")
-    is_apart |= match is not None and match["scheme"] == "headers"  # only compilers read them
-    return [*plain, *(f"{path}c" for path in plain if path.endswith(".py")), *(["pypack"] if is_apart else [])]
+        paths = [f"{folder}/{match['path']}" for folder in folders]
+    return [*paths, *(f"{path}c" for path in paths if path.endswith(".py"))]
 
 
 def _entry_faults(app: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:

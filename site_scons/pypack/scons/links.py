@@ -31,7 +31,7 @@ def link_nodes(env: Base, project: Project, target: Target, bundle: File, build:
     record = build / "apps" / project.name / target.name / "links.json"
     commands = [name for name, _ in project.entry.scripts] if project.alias else []
     if project.alias and not commands:
-        actions.say("  note: alias makes links for several commands, and the program is one")
+        actions.settings(env).say("  note: alias makes links for several commands, and the program is one")
     if (not commands and not record.is_file()) or env.GetOption("clean"):
         return []
     write = partial(_write, commands=commands, suffix=target.suffix, record=record)
@@ -45,11 +45,11 @@ def _write(
 ) -> object:  # fmt: skip
     from pypack.bundle import aliases
 
-    del env
+    say = actions.settings(env).say
     bundle = Path(source[0].get_abspath())
     try:
         for line in aliases.write(bundle, commands, record, suffix=suffix):
-            actions.say(line)
+            say(line)
     except (PypackError, OSError) as error:
         told = error if isinstance(error, PypackError) else files.disk_error(error, bundle)
         return SCons.Errors.BuildError(target, str(told), status=told.exit_code)
