@@ -128,6 +128,7 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
         "commands": sorted({*manifest_of.scripts, *manifest_of.gui_scripts}) if manifest_of else [],
         "scan": not project.package and not project.bare,
         "files": plan.files,
+        "source": plan.project_source.digest if plan.project_source else "",
         "minor": plan.runtime.minor,
         "python": plan.compiler["python"],
         "lenient": project.environment == "standard",
@@ -136,7 +137,7 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
     return Step(  # a program may be bundled in several ways
         product=f"{plan.output_dir}/check-{hashlib.sha256(keys.encode()).hexdigest()[:8]}.json",
         action="check",
-        version=1,
+        version=2,
         run=lazy_import("pypack.project.bundle_check:run_check"),
         inputs=tuple(given.values()),
         params=params,
