@@ -198,7 +198,9 @@ def test_one_of_several_commands_restarts_itself(told):
 
 
 def test_a_standard_environment(place, tmp_path):
-    (tmp_path / "tool.py").write_text("import own, sys; print(own.__file__, sys.path[0].endswith('app'))")
+    (tmp_path / "tool.py").write_text(
+        "def run():\n import own, sys; print(own.__file__, sys.path[0].endswith('app'))\nrun()"
+    )
     (tmp_path / "more").mkdir()
     (tmp_path / "more/own.py").write_text("")
     for value, code in (("standard", 0), ("isolated", 1)):

@@ -70,9 +70,9 @@ def run_bundle(context: Context) -> None:
         _append_app(out, app, entries, described, params, facts)
     context.product.chmod(0o755)
     _verify(context)
-    context.settings.display.result(context.params["name"], context.params["target"], _summary(context, described))
-    for line in json.loads(checked.read_text(encoding="utf-8"))["warnings"] if checked else ():
-        context.say(f"  warning: {line}")
+    warnings = json.loads(checked.read_text(encoding="utf-8"))["warnings"] if checked else []
+    details = [*_summary(context, described), *(f"warning: {line}" for line in warnings)]
+    context.settings.display.result(context.params["name"], context.params["target"], details)
 
 
 def _version(app: Path, stated: str) -> str:

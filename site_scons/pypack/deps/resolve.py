@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pypack.base import files
+from pypack.base.version import minor_of
 from pypack.bundle import manifest
 from pypack.deps import floors, indexes, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
 from pypack.deps.build import sdist_fallback
@@ -34,7 +35,8 @@ class Request:
     """The inputs of a lock for one target and one version of CPython (in full).
 
     ``no_binary`` are packages that are taken from source, without ``build`` no others are. ``installed`` are the
-    ``.dist-info`` folders of a virtual environment with the digests of what is installed.
+    ``.dist-info`` folders of a virtual environment with the digests of what is installed. ``usual`` is the target with
+    its own floor, where the runtime has raised it and not the user.
     """
 
     dependencies: Dependencies
@@ -43,6 +45,7 @@ class Request:
     no_binary: tuple[str, ...] = ()
     build: bool = True
     installed: tuple[tuple[str, str], ...] = ()
+    usual: Target | None = None
 
     @cached_property
     def stamp(self) -> str:
@@ -119,19 +122,40 @@ def _resolve_or_name_floor(request: Request, settings: Settings) -> str:
     """Return the lock that uv resolves; where no wheel fits the floor, the error names a floor that has one."""
 
     def attempt(target: Target) -> str:
-        return _resolve(replace(request, target=target), settings)
+        return _resolve(replace(request, target=target), settings, look_newer=target == request.target)
 
-    return floors.resolve_or_name_floor(request.target, attempt, offline=settings.offline)
+    text = floors.resolve_or_name_floor(request.target, attempt, offline=settings.offline)
+    usual = request.usual
+    if usual and lock.unavailable_packages(tomllib.loads(text), usual, minor_of(request.python)):
+        # what exists for newer systems alone is taken by choice only, also where the runtime needs a newer one
+        floors.resolve_or_name_floor(usual, attempt, offline=settings.offline)
+    if not settings.offline:
+        _announce_source_builds(request, text, settings)
+    return text
 
 
-def _resolve(request: Request, settings: Settings) -> str:
+def _announce_source_builds(request: Request, text: str, settings: Settings) -> None:
+    """Name the packages that are built from source although a newer floor has a wheel of them."""
+    names = [name for name in sdist_fallback.without_wheel(text) if name not in request.no_binary]
+    for name in names:
+        others = [other for other in names if other != name]
+        wheels_only = replace(request, build=False, no_binary=(*request.no_binary, *others))
+
+        def attempt(target: Target, request: Request = wheels_only) -> str:
+            return _resolve(replace(request, target=target), replace(settings, say=lambda _: None))
+
+        if floor := floors.lowest_floor(request.target, attempt):
+            settings.say(f"  note: {name} is built from source; {floors.option(floor)} takes a wheel of it instead")
+
+
+def _resolve(request: Request, settings: Settings, *, look_newer: bool = False) -> str:
     return uv_command.resolve_lock(
         request.dependencies,
         f"cannot be resolved for {request.target.name}, Python {request.python}",
         ("--python-platform", tags.uv_platform(request.target), "--python-version", request.python),
         UvOptions(
             settings=settings, environment=tags.uv_environment(request.target), no_binary=request.no_binary,
-            build=request.build,
+            build=request.build, look_newer=look_newer,
         ),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from pypack.steps.step import Settings
 
 _READ = "docs/dependencies.md"
+_SECONDS = 20.0
+"""How long uv may look for releases that are passed over, which it may have to build for their metadata."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UvOptions:
     """How uv is run. ``environment`` is added to this process's own, ``before`` is called before each run.
 
-    ``no_binary`` are packages that are taken from source, without ``build`` no others are.
+    ``no_binary`` are packages that are taken from source, without ``build`` no others are. ``look_newer``: name the
+    releases that are passed over because they have no wheel. ``seconds`` limits a run of uv.
     """
 
     settings: Settings
@@ -38,6 +41,8 @@ class UvOptions:
     no_binary: tuple[str, ...] = ()
     build: bool = True
     before: Callable[[], object] = lambda: None
+    look_newer: bool = False
+    seconds: float | None = None
 
 
 def resolve_lock(dependencies: Dependencies, failure: str, arguments: Iterable[str], options: UvOptions) -> str:
@@ -76,11 +81,17 @@ def _resolve(
         "--no-annotate", "--python", sys.executable,
         *(choice_arguments(dependencies) if kind == "pyproject" else ()), *arguments,
     ]  # fmt: skip
-    text = sdist_fallback.prefer_wheels(
-        lambda preferences: run_uv([*command, *preferences], dependencies, failure, options, lines),
-        forced=options.no_binary,
-        build=options.build,
-    )
+
+    def resolve(preferences: list[str], options: UvOptions = options) -> str:
+        return run_uv([*command, *preferences], dependencies, failure, options, lines)
+
+    text = sdist_fallback.prefer_wheels(resolve, forced=options.no_binary, build=options.build)
+    if options.look_newer and options.build and not options.settings.offline:
+        quick = replace(options, seconds=_SECONDS, settings=replace(options.settings, say=lambda _: None))
+        for line in sdist_fallback.passed_over(
+            text, lambda preferences: resolve(preferences, quick), options.no_binary
+        ):
+            options.settings.say(f"  note: {line}")
     return hashes.enforce_hashes(
         text, dependencies.file, requirements.lines(dependencies.file) if kind == "requirements" else ()
     )
@@ -108,11 +119,14 @@ def run_uv(
     if options.settings.verbose:
         options.settings.say(" ".join(command))
     options.before()
-    done = subprocess.run(
-        command, cwd=dependencies.base, env={**os.environ, **options.environment},
-        input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
-        check=False, encoding="utf-8", errors="replace",
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, cwd=dependencies.base, env={**os.environ, **options.environment},
+            input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+            check=False, encoding="utf-8", errors="replace", timeout=options.seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise StepError(f"{failure}: uv needs more than {options.seconds:.0f} s") from error
     if done.returncode:
         raise _explain_failure(done.stderr, failure, offline=options.settings.offline)
     for line in done.stderr.splitlines():

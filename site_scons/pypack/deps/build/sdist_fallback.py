@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pypack.deps.build import native, source
 from pypack.download import fetch
@@ -36,7 +37,7 @@ def prefer_wheels(resolve: Callable[[list[str]], str], *, forced: Iterable[str] 
         if not build:
             raise
     loose = resolve(_uv_arguments(forced, wheels=False))
-    allowed = [name for name in _without_wheel(loose) if name not in forced]
+    allowed = [name for name in without_wheel(loose) if name not in forced]
     try:
         narrowest = resolve(_uv_arguments([*forced, *allowed]))
     except StepError:
@@ -49,6 +50,29 @@ def prefer_wheels(resolve: Callable[[list[str]], str], *, forced: Iterable[str] 
             continue
         allowed = fewer
     return narrowest
+
+
+def passed_over(lock: str, resolve: Callable[[list[str]], str], forced: Iterable[str]) -> list[str]:
+    """Return a line for each package of which a newer release has no wheel; none where ``resolve`` cannot tell.
+
+    ``resolve`` and ``forced`` are as for :func:`prefer_wheels`, which has made ``lock``.
+    """
+    try:
+        newest = _versions(resolve(_uv_arguments(forced, wheels=False)))
+    except StepError:
+        return []
+    taken = _versions(lock)
+    return [
+        f"{name} {version} is taken: {newest[name]} has no wheel for this target (--no-binary {name} builds it from"
+        " source; a higher --floor may have one)"
+        for name, version in taken.items()
+        if name in newest and Version(newest[name]) > Version(version)
+    ]
+
+
+def _versions(lock: str) -> dict[str, str]:
+    packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])
+    return {canonicalize_name(row["name"]): str(row["version"]) for row in packages if row.get("version")}
 
 
 def describe(lock: str, base: Path, settings: Settings, login: Login | None = None) -> str:
@@ -77,6 +101,7 @@ def _uv_arguments(names: Iterable[str], *, wheels: bool = True) -> list[str]:
     return [*(("--only-binary", ":all:") if wheels else ()), *chosen]
 
 
-def _without_wheel(lock: str) -> list[str]:
+def without_wheel(lock: str) -> list[str]:
+    """Return the names of the packages of a lock that are built from source."""
     packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])
     return [canonicalize_name(package["name"]) for package in packages if not package.get("wheels")]
