@@ -33,8 +33,9 @@ class Manifest:
     """The metadata of a program. ``file`` is the file that it was read from.
 
     ``dependencies``, ``extras`` and ``groups`` (flattened) are requirements as PEP 508 writes them; ``scripts`` and
-    ``gui_scripts`` map command names to ``module:function``. ``dynamic`` names what only a build backend can tell;
-    ``built``: there is a build backend, so the program is a distribution that can be built to a wheel.
+    ``gui_scripts`` map command names to ``module:function``; ``script_files`` are files that are commands by themselves
+    (``setup(scripts=…)``). ``dynamic`` names what only a build backend can tell; ``built``: there is a build backend,
+    so the program is a distribution that can be built to a wheel.
     """
 
     file: Path
@@ -47,6 +48,7 @@ class Manifest:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     gui_scripts: Mapping[str, str] = field(default_factory=dict)
+    script_files: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
     built: bool = False
 
@@ -198,6 +200,7 @@ def setup(folder: Path, memory: Path | None = None) -> Manifest:
         },
         scripts=entry_points.checked(_split_entry_points(points.get("console_scripts", [])), "console_scripts", faults),
         gui_scripts=entry_points.checked(_split_entry_points(points.get("gui_scripts", [])), "gui_scripts", faults),
+        script_files=tuple(facts.get("scripts", ())),
         built=file.name != "setup.cfg",  # a setup.cfg alone tells what there is, and no installer builds it
     )
     _raise_for(faults, file)

@@ -25,9 +25,10 @@ def seen(root) -> set[str]:
 
 
 def gather(project, product) -> dict[str, str]:
-    folder.run_gather(Context(
-        product=product, inputs=(), params={"digest": project.digest}, settings=Settings(), unhashed={"project": project},
-    ))  # fmt: skip
+    unhashed = {"project": project}
+    folder.run_gather(
+        Context(product=product, inputs=(), params={"digest": project.digest}, settings=Settings(), unhashed=unhashed)
+    )
     image.unpack(product, product.with_suffix(""))
     files = (path for path in product.with_suffix("").rglob("*") if path.is_file())
     return {path.relative_to(product.with_suffix("")).as_posix(): path.read_text() for path in files}
