@@ -1,15 +1,14 @@
 # Runs a setup.py as setuptools does, as far as its settings (setup.cfg and pyproject.toml too), and prints them as JSON.
-# Started by uv with a setuptools beside it; what the setup.py itself prints goes to standard error.
+# Started by uv in the project's folder, with its build requirements; what the setup.py itself prints goes to standard error.
 import json
 import os
 import sys
 
 
-def main(folder):
+def main():
     answer = os.dup(1)
     os.dup2(2, 1)
-    os.chdir(folder)
-    sys.path.insert(0, folder)
+    sys.path.insert(0, os.getcwd())
     sys.argv[:] = ["setup.py"]
     import setuptools
     from distutils import core
@@ -29,6 +28,7 @@ def main(folder):
         "requires_python": str(getattr(found, "python_requires", None) or ""),
         "dependencies": lines(found.install_requires),
         "extras": {name: lines(value) for name, value in (found.extras_require or {}).items()},
+        "scripts": lines(found.scripts),
         "entry_points": {name: lines(value) for name, value in points.items()},
     }
     os.write(answer, json.dumps(told).encode())
@@ -39,4 +39,4 @@ def lines(value):
     return [row.strip() for row in rows if row.strip() and not row.strip().startswith("#")]
 
 
-main(sys.argv[1])
+main()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from pypack.base import folders, records
+from pypack.deps.build import backend, uv_python
 from pypack.errors import InputError
 from pypack.formats import entry_points
 
@@ -34,8 +33,9 @@ class Manifest:
     """The metadata of a program. ``file`` is the file that it was read from.
 
     ``dependencies``, ``extras`` and ``groups`` (flattened) are requirements as PEP 508 writes them; ``scripts`` and
-    ``gui_scripts`` map command names to ``module:function``. ``dynamic`` names what only a build backend can tell;
-    ``built``: there is a build backend, so the program is a distribution that can be built to a wheel.
+    ``gui_scripts`` map command names to ``module:function``; ``script_files`` are files that are commands by themselves
+    (``setup(scripts=…)``). ``dynamic`` names what only a build backend can tell; ``built``: there is a build backend,
+    so the program is a distribution that can be built to a wheel.
     """
 
     file: Path
@@ -48,6 +48,7 @@ class Manifest:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     gui_scripts: Mapping[str, str] = field(default_factory=dict)
+    script_files: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
     built: bool = False
 
@@ -199,6 +200,7 @@ def setup(folder: Path, memory: Path | None = None) -> Manifest:
         },
         scripts=entry_points.checked(_split_entry_points(points.get("console_scripts", [])), "console_scripts", faults),
         gui_scripts=entry_points.checked(_split_entry_points(points.get("gui_scripts", [])), "gui_scripts", faults),
+        script_files=tuple(facts.get("scripts", ())),
         built=file.name != "setup.cfg",  # a setup.cfg alone tells what there is, and no installer builds it
     )
     _raise_for(faults, file)
@@ -211,20 +213,13 @@ def _read_memory(memory: Path | None, digest: str) -> dict[str, Any] | None:
 
 
 def _ask_setuptools(folder: Path, file: Path) -> dict[str, Any]:
-    import uv
-
+    requires = backend.read(folder, str(folder)).requires if file.name != "setup.cfg" else ()
     worker = folders.bootstrap() / "setup_facts.py"
-    command = [
-        uv.find_uv_bin(), "run", "--no-project", "--no-python-downloads", "--quiet", "--python", sys.executable,
-        "--with", "setuptools", str(worker), str(folder),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8",
-        errors="replace",
-    )  # fmt: skip
+    done = uv_python.run_in_copy(folder, [*requires, "setuptools"], [worker])
     if done.returncode:
         tail = "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-12:])
-        raise InputError(f"{file} cannot be run by setuptools:\n{tail}", hint="mend the file", docs=_READ)
+        hint = backend.advice(done.stderr) or "mend the file, or name what it imports in [build-system] requires"
+        raise InputError(f"{file} cannot be run by setuptools:\n{tail}", hint=hint, docs=_READ)
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts
 

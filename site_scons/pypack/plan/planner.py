@@ -13,7 +13,7 @@ from pypack.base import files
 from pypack.base.targets import floor_name, load, raised
 from pypack.bytecode import compiler_image
 from pypack.deps import indexes, lock, lock_checks, lock_metadata, markers, uv_settings
-from pypack.deps.build import folder, native
+from pypack.deps.build import build_constraints, folder, native, version_control
 from pypack.deps.build.builder import Builder
 from pypack.deps.build.source import Source
 from pypack.errors import InputError, PypackError
@@ -200,7 +200,8 @@ def _project_source(project: Project, build: Path) -> Source | None:
         version=project.manifest.version,
         native=native.of_folder(project_folder),
         digest=project_folder.digest,
-        folder=project.folder,
+        project=project_folder,
+        environment=version_control.variables("" if project.manifest.version else project.version),
     )
 
 
@@ -240,6 +241,7 @@ def _package_builder(project: Project, interpreter: tuple[Target, Runtime] | Non
         runtime=runtime,
         folder=base,
         index=uv_settings.fingerprint(base),
+        constraints=build_constraints.read(base),
         login=indexes.logins(project.dependencies) if project.dependencies else None,
     )
 

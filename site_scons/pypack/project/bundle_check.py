@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import sys
 import zipfile
@@ -52,7 +53,7 @@ def run_check(context: Context) -> None:
         raise StepError("\n".join(faults), hint="check the entry point: module, or module:function", docs=_SETTINGS)
     warnings = []
     if "wheel" in inputs:
-        warnings += _file_warnings(inputs["wheel"], inputs["app"])
+        warnings += _file_warnings(inputs["wheel"], inputs["app"], context.params["entry"])
         warnings += _command_warnings(points, context.params)
     warnings += import_check.check(context, inputs, deps)
     warnings += _data_warnings(context.unhashed["project"])
@@ -122,14 +123,18 @@ def _packages_error(params: Mapping[str, Any], name: str, faults: Sequence[str])
 # --- files and commands -----------------------------------------------------------------------------------------------
 
 
-def _file_warnings(wheel_archive_file: Path, image: Path) -> list[str]:
-    """Return a warning that names the files of the program's wheel that are not in the app's image."""
+def _file_warnings(wheel_archive_file: Path, image: Path, entry: Mapping[str, Any]) -> list[str]:
+    """Return a warning that names the files of the program's wheel that are not in the app's image.
+
+    The script that is the program's ``entry`` may be anywhere in it.
+    """
     from pypack.deps.build import wheel_archive
 
     with wheel_archive.open_wheel(wheel_archive_file) as wheel, zipfile.ZipFile(wheel) as packed:
         names = [name for name in packed.namelist() if _is_for_running(name)]
     members = {member.path for member in list_image(image)}
-    missing = [name for name in names if not members.intersection(_places(name))]
+    own_script = f".data/scripts/{posixpath.basename(entry['name'])}" if entry["kind"] == "script" else "."
+    missing = [name for name in names if not members.intersection(_places(name)) and not name.endswith(own_script)]
     if not missing:
         return []
     return [f"the program's wheel has files that the bundle does not: {_listed(missing)}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 import tempfile
 import tomllib
@@ -40,10 +41,11 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
     """
     label, layout = context.params["label"], backend_layout(context)
     with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
-        files = ("pyproject.toml", "setup.py", "PKG-INFO")
+        prefix = context.params.get("prefix", "")
+        files = [posixpath.join(prefix, name) for name in ("pyproject.toml", "setup.py", "PKG-INFO")]
         image.unpack(tree, Path(name), only=lambda member: member.path in files)
-        backend.refuse(Path(name), label, context.params["python"])
-        requires = backend.read(Path(name), label).requires
+        backend.refuse(Path(name) / prefix, label, context.params["python"])
+        requires = backend.read(Path(name) / prefix, label).requires
     static_requirements = _resolve_requirements(context, requires)
     with build_environment.open_environment(
         context, label, tree=tree, interpreter=interpreter, layout=layout, requirements=static_requirements.wheels
@@ -75,17 +77,24 @@ def _lock(context: Context, requirements: Iterable[str]) -> str:
     import uv
 
     builder: Builder = context.unhashed["builder"]
+    constraints = "".join(f"{line}\n" for line in context.params.get("constraints", ()))
+    limits = context.product.with_name(f"{context.product.name}.constraints.txt")
     command = [
         uv.find_uv_bin(), "pip", "compile", "-", "--quiet", "--no-progress", "--color", "never", "--format",
         "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python-platform",
         context.params["platform"], "--python-version", context.params["python"],
+        *(("--constraint", str(limits)) if constraints else ()),
         *(("--offline",) if context.settings.offline else ()),
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
-        input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
-        encoding="utf-8", errors="replace",
-    )  # fmt: skip
+    limits.write_text(constraints, encoding="utf-8")
+    try:
+        done = subprocess.run(
+            command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
+            input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
+            encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    finally:
+        limits.unlink()
     if done.returncode:
         details = "\n".join(f"  {line}" for line in without_secrets(done.stderr).strip().splitlines())
         raise StepError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps.build import folder, native
+from pypack.deps.build import folder, native, version_control
 from pypack.download.pins import Pin
 from pypack.errors import InputError, StepError
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pypack.deps.build.folder import Folder
+
 _READ = "docs/dependencies.md"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One distribution as source: an archive (``pin``), or a folder of the disk with the ``digest`` of its files.
+    """One distribution as source: an archive (``pin``), or a folder (``project``); ``digest`` is of its files.
 
     ``version`` is ``""`` where only the build tells it. ``native``: it looks as if native code were compiled, so it is
-    built for each target by itself. ``inside`` is the folder of the archive that holds the project.
+    built for each target by itself. ``inside`` is the folder of the archive that holds the project, ``environment``
+    are variables for its build.
     """
 
     distribution: str
@@ -30,8 +33,9 @@ class Source:
     native: bool
     digest: str
     pin: Pin | None = None
-    folder: Path | None = None
+    project: Folder | None = field(default=None, repr=False)
     inside: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -64,7 +68,10 @@ def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> S
         path = base / row["path"] / row.get("subdirectory", "")
         project = folder.read(path, memory)
         is_native = native.of_folder(project)
-        return Source(distribution=distribution, version=version, native=is_native, digest=project.digest, folder=path)
+        return Source(
+            distribution=distribution, version=version, native=is_native, digest=project.digest, project=project,
+            environment=version_control.variables(),
+        )  # fmt: skip
     row = package.get("sdist") or package.get("archive")
     if row is None or file_name(row).endswith(".whl"):
         return None
