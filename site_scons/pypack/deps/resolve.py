@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pypack.base import files
 from pypack.bundle import manifest
-from pypack.deps import floors, indexes, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
+from pypack.deps import floors, indexes, inputs, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
 from pypack.deps.build import sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.deps.uv_command import UvOptions
@@ -64,6 +64,8 @@ class Request:
             "index": uv_settings.fingerprint(dependencies.base),
             "extras": dependencies.extras,
             "groups": dependencies.groups,
+            "wheel_extras": sorted((path.name, extras) for path, extras in dependencies.wheel_extras.items()),
+            "program": str(dependencies.program or ""),
             "no_binary": sorted(self.no_binary),
             "build": self.build,
             "part": self.installed if dependencies.kind == "venv" else lock_inputs.part(dependencies),
@@ -78,6 +80,7 @@ def write(request: Request, file: Path, settings: Settings) -> None:
     text = without_secrets(_METHODS[dependencies.kind](request, settings))
     if dependencies.kind in {"pylock", "uv-lock"}:
         lock_checks.check(tomllib.loads(text), dependencies, target=request.target, python=request.python)
+    text = lock.without_folder(text, dependencies.program, dependencies.base)
     text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies))
     files.write_text(file, f"{lock.STAMP}{request.stamp}\n{text}")
 
@@ -111,6 +114,8 @@ def _export_uv_lock(request: Request, settings: Settings) -> str:
         "--no-default-groups",
     ]
     arguments += uv_command.choice_arguments(dependencies)
+    if script := inputs.locked_script(dependencies):
+        arguments = ["export", "--frozen", "--script", script.name, "--format", "pylock.toml", "--no-header"]
     return uv_command.run_uv(
         arguments, dependencies, f"{dependencies.file} cannot be read", UvOptions(settings=settings)
     )
@@ -148,5 +153,7 @@ _METHODS: dict[str, Callable[[Request, Settings], str]] = {
     "pylock": _copy_lock,
     "uv-lock": _export_uv_lock,
     "venv": _list_installed,
-    **dict.fromkeys(("requirements", "pyproject", "backend", "setup", "script", "wheels"), _resolve_or_name_floor),
+    **dict.fromkeys(
+        ("requirements", "pyproject", "exported", "backend", "setup", "script", "wheels"), _resolve_or_name_floor
+    ),
 }

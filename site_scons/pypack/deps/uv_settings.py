@@ -57,19 +57,24 @@ def _named_files(folder: Path) -> Iterator[Path]:
 
 def tables(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the settings that uv reads when it runs in ``folder`` (uv's documentation, "Configuration files")."""
-    named = os.environ.get("UV_CONFIG_FILE")
-    if named and Path(named).is_file():
-        yield _table(Path(named))
-    for directory in (folder.absolute(), *folder.absolute().parents):
-        if (directory / "uv.toml").is_file():
-            yield _table(directory / "uv.toml")
-        elif (directory / "pyproject.toml").is_file():
-            table = _table(directory / "pyproject.toml").get("tool", {}).get("uv")
-            if table:
-                yield table
+    yield from (table for _, table in found_tables(folder))
     for directory in _config_folders():
         if (directory / "uv" / "uv.toml").is_file():
             yield _table(directory / "uv" / "uv.toml")
+
+
+def found_tables(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the settings named by ``UV_CONFIG_FILE`` and those in ``folder`` and above, each with its file."""
+    named = os.environ.get("UV_CONFIG_FILE")
+    if named and Path(named).is_file():
+        yield Path(named), _table(Path(named))
+    for directory in (folder.absolute(), *folder.absolute().parents):
+        if (directory / "uv.toml").is_file():
+            yield directory / "uv.toml", _table(directory / "uv.toml")
+        elif (directory / "pyproject.toml").is_file():
+            table = _table(directory / "pyproject.toml").get("tool", {}).get("uv")
+            if table:
+                yield directory / "pyproject.toml", table
 
 
 def _config_folders() -> Iterator[Path]:
