@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from pypack.deps.inputs import Dependencies
     from pypack.steps.step import Settings
 
-_VERSION = 1
+_REPOSITORY = re.compile(r"""\bvcs = \{[^}]*?\burl = "([^"]+)\"""")
+_VERSION = 2
 """Raise it when the same inputs give another lock."""
 
 
@@ -77,11 +79,13 @@ class Request:
 def write(request: Request, file: Path, settings: Settings) -> None:
     """Make the lock and write it to ``file``, whole or not at all."""
     dependencies = request.dependencies
-    text = without_secrets(_METHODS[dependencies.kind](request, settings))
+    text = _METHODS[dependencies.kind](request, settings)
+    addresses = {without_secrets(url): url for url in _REPOSITORY.findall(text)}
+    text = without_secrets(text)
     if dependencies.kind in {"pylock", "uv-lock"}:
         lock_checks.check(tomllib.loads(text), dependencies, target=request.target, python=request.python)
     text = lock.without_folder(text, dependencies.program, dependencies.base)
-    text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies))
+    text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies), addresses)
     files.write_text(file, f"{lock.STAMP}{request.stamp}\n{text}")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pypack.deps import foreign, hashes, inline_project, requirements
 from pypack.deps.build import backend, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
+from pypack.download import git
 from pypack.errors import InputError, PypackError, StepError
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def run_uv(
 
 def _environment(options: UvOptions) -> dict[str, str]:
     inherited = {key: value for key, value in os.environ.items() if key not in options.hidden}
-    return {**inherited, **options.environment}
+    return {**inherited, **git.environment(), **options.environment}
 
 
 def _wheel_line(path: Path, extras: tuple[str, ...] = ()) -> str:
@@ -157,6 +158,11 @@ _REMEDIES = (
 
 def _explain_failure(explanation: str, failure: str, *, offline: bool) -> PypackError:
     reason = "\n".join(f"  {line}" for line in without_secrets(explanation).strip().splitlines())
+    if "Git executable not found" in explanation:
+        hint = "install git, or name an archive of that state (pkg @ https://…/archive.tar.gz)"
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)
+    if "Git operation failed" in explanation and (hint := git.hint(explanation)):
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)  # another attempt would not change it
     hint = next(
         (hint for phrase, hint in _REMEDIES if phrase in explanation),
         "change the requirement, the Python version or the target",

@@ -56,6 +56,7 @@ def wheel_step(source: Source, builder: Builder | None, target: Target, runtime:
             "platform": tags.uv_platform(builder.accepts),
             "uv": _uv_version(),
             "index": builder.index,
+            **({"commit_version": source.version} if source.is_commit and source.version else {}),
             **variant.params,
         },
         unhashed={"builder": builder, "accepted": variant.accepted},
