@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from pypack.base import folders
-from pypack.deps import metadata_cache, requirements
+from pypack.deps import metadata_cache, requirements, uv_settings
 from pypack.errors import InputError
 from pypack.formats import entry_points
 
@@ -254,8 +254,8 @@ def _ask_setuptools(folder: Path, file: Path) -> tuple[dict[str, Any], list[str]
         "--with", "setuptools", str(worker), str(folder),
     ]  # fmt: skip
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8",
-        errors="replace",
+        command, cwd=folder, env=uv_settings.environment(folder), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if done.returncode:
         tail = "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-12:])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import folders
-from pypack.deps import manifests, metadata_cache
+from pypack.deps import manifests, metadata_cache, uv_settings
 from pypack.deps.build import backend as backends
 from pypack.errors import InputError
 
@@ -101,8 +101,8 @@ def _call(
         "python", "-B", "-s", str(folders.bootstrap() / "backend.py"), str(request),
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8",
-        errors="replace",
+        command, cwd=folder, env=uv_settings.environment(folder), stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if done.returncode or not answer.is_file():
         tail = "".join(f"\n  {line}" for line in (done.stderr or done.stdout).strip().splitlines()[-_SHOWN_LINES:])

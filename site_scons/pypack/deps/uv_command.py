@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pypack.deps import foreign, hashes, inline_project, requirements
+from pypack.deps import foreign, hashes, inline_project, requirements, uv_settings
 from pypack.deps.build import backend, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.download import git
@@ -79,6 +78,7 @@ def _resolve(
         "pip", "compile", *files, *(["-"] if lines or not files else []), "--format", "pylock.toml", "--no-header",
         "--no-annotate", "--python", sys.executable, *requirements.uv_arguments(bare),
         *(choice_arguments(dependencies) if kind in {"pyproject", "backend"} else ()), *arguments,
+        *(["--no-index"] if uv_settings.of_pip(dependencies.base).no_index else ()),
     ]  # fmt: skip
     if kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
         command += ["--refresh-package", dependencies.manifest.name]
@@ -113,7 +113,7 @@ def run_uv(
         options.settings.say(" ".join(command))
     options.before()
     done = subprocess.run(
-        command, cwd=dependencies.base, env=_environment(options),
+        command, cwd=dependencies.base, env=_environment(options, dependencies.base),
         input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
         check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
@@ -125,8 +125,9 @@ def run_uv(
     return done.stdout
 
 
-def _environment(options: UvOptions) -> dict[str, str]:
-    inherited = {key: value for key, value in os.environ.items() if key not in options.hidden}
+def _environment(options: UvOptions, folder: Path) -> dict[str, str]:
+    settings = uv_settings.environment(folder)
+    inherited = {key: value for key, value in settings.items() if key not in options.hidden}
     return {**inherited, **git.environment(), **options.environment}
 
 
@@ -160,6 +161,9 @@ def _explain_failure(explanation: str, failure: str, *, offline: bool) -> Pypack
     reason = "\n".join(f"  {line}" for line in without_secrets(explanation).strip().splitlines())
     if "Git executable not found" in explanation:
         hint = "install git, or name an archive of that state (pkg @ https://…/archive.tar.gz)"
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)
+    if not offline and "error sending request" in explanation:
+        hint = "check the address of the index (UV_DEFAULT_INDEX, PIP_INDEX_URL, [tool.uv] index, …) and the network"
         return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)
     if "Git operation failed" in explanation and (hint := git.hint(explanation)):
         return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)  # another attempt would not change it

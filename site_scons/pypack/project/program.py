@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.base import declare, folders
 from pypack.base.declare import declared
 from pypack.base.version import minor_of
-from pypack.deps import inputs, manifests, metadata
+from pypack.deps import inputs, manifests, metadata, uv_settings
 from pypack.errors import InputError
 from pypack.project import entries, tool_table
 from pypack.project.settings import TABLE, Lookup, Settings
@@ -163,7 +163,7 @@ def _find_dependencies(
     wheels = {path: extras for pattern in lookup.wheels for path, extras in _matching_wheels(pattern).items()}
     if wheel:
         wheels = {wheel: tuple(lookup.extras), **wheels}
-    return inputs.find(
+    dependencies, notes = inputs.find(
         folder,
         named=lookup.requirements,
         manifest=manifest,
@@ -176,6 +176,9 @@ def _find_dependencies(
         wheel_extras=wheels,
         renew=renew,
     )
+    resolves = dependencies is not None and dependencies.kind not in {"pylock", "uv-lock", "venv"}
+    of_pip = uv_settings.of_pip(dependencies.base).note if dependencies and resolves else ""
+    return dependencies, (*notes, *([of_pip] if of_pip else ()))
 
 
 def _split_extras(path: Path) -> tuple[Path, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import tomllib
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps import lock, tags
+from pypack.deps import lock, tags, uv_settings
 from pypack.deps.build import backend, build_environment
 from pypack.deps.secrets import without_secrets
 from pypack.download import fetch
@@ -79,10 +78,11 @@ def _lock(context: Context, requirements: Iterable[str]) -> str:
         uv.find_uv_bin(), "pip", "compile", "-", "--quiet", "--no-progress", "--color", "never", "--format",
         "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python-platform",
         context.params["platform"], "--python-version", context.params["python"],
+        *(("--no-index",) if uv_settings.of_pip(builder.folder).no_index else ()),
         *(("--offline",) if context.settings.offline else ()),
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
+        command, cwd=builder.folder, env={**uv_settings.environment(builder.folder), **tags.uv_environment(builder.accepts)},
         input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
         encoding="utf-8", errors="replace",
     )  # fmt: skip
@@ -100,7 +100,9 @@ def _fetch_wheels(context: Context, table: Mapping[str, Any]) -> Iterator[Path]:
     """Fetch the wheels of a lock and yield them."""
     builder: Builder = context.unhashed["builder"]
     try:
-        chosen = lock.choose_wheels(table, builder.accepts, builder.runtime.minor, static=builder.runtime.static)
+        chosen = lock.choose_wheels(
+            table, builder.accepts, builder.runtime.minor, static=builder.runtime.static, base=builder.folder
+        )
     except StepError as error:
         details = "\n".join(error.what.splitlines()[1:])
         raise StepError(
