@@ -1,5 +1,6 @@
 # Runs a setup.py as setuptools does, as far as its settings (setup.cfg and pyproject.toml too), and prints them as JSON.
 # Started by uv in the project's folder, with its build requirements; what the setup.py itself prints goes to standard error.
+# With the facts goes "opened": the files that were opened for them.
 import json
 import os
 import sys
@@ -12,6 +13,9 @@ def main():
     sys.argv[:] = ["setup.py"]
     import setuptools
     from distutils import core
+
+    opened = set()
+    sys.addaudithook(lambda event, args: event == "open" and isinstance(args[0], str) and opened.add(args[0]))
 
     if os.path.exists("setup.py"):
         found = core.run_setup("setup.py", stop_after="config")
@@ -30,6 +34,7 @@ def main():
         "extras": {name: lines(value) for name, value in (found.extras_require or {}).items()},
         "scripts": lines(found.scripts),
         "entry_points": {name: lines(value) for name, value in points.items()},
+        "opened": sorted(os.path.abspath(path) for path in opened.copy()),
     }
     os.write(answer, json.dumps(told).encode())
 

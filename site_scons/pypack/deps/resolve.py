@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from pypack.base import files
 from pypack.base.version import minor_of
 from pypack.bundle import manifest
-from pypack.deps import floors, indexes, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
+from pypack.deps import floors, indexes, inputs, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
 from pypack.deps.build import sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.deps.uv_command import UvOptions
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from pypack.deps.inputs import Dependencies
     from pypack.steps.step import Settings
 
-_VERSION = 1
+_REPOSITORY = re.compile(r"""\bvcs = \{[^}]*?\burl = "([^"]+)\"""")
+_VERSION = 2
 """Raise it when the same inputs give another lock."""
 
 
@@ -66,6 +68,8 @@ class Request:
             "index": uv_settings.fingerprint(dependencies.base),
             "extras": dependencies.extras,
             "groups": dependencies.groups,
+            "wheel_extras": sorted((path.name, extras) for path, extras in dependencies.wheel_extras.items()),
+            "program": str(dependencies.program or ""),
             "no_binary": sorted(self.no_binary),
             "build": self.build,
             "part": self.installed if dependencies.kind == "venv" else lock_inputs.part(dependencies),
@@ -77,10 +81,13 @@ class Request:
 def write(request: Request, file: Path, settings: Settings) -> None:
     """Make the lock and write it to ``file``, whole or not at all."""
     dependencies = request.dependencies
-    text = without_secrets(_METHODS[dependencies.kind](request, settings))
+    text = _METHODS[dependencies.kind](request, settings)
+    addresses = {without_secrets(url): url for url in _REPOSITORY.findall(text)}
+    text = without_secrets(text)
     if dependencies.kind in {"pylock", "uv-lock"}:
         lock_checks.check(tomllib.loads(text), dependencies, target=request.target, python=request.python)
-    text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies))
+    text = lock.without_folder(text, dependencies.program, dependencies.base)
+    text = sdist_fallback.describe(text, dependencies.base, settings, indexes.logins(dependencies), addresses)
     files.write_text(file, f"{lock.STAMP}{request.stamp}\n{text}")
 
 
@@ -113,6 +120,8 @@ def _export_uv_lock(request: Request, settings: Settings) -> str:
         "--no-default-groups",
     ]
     arguments += uv_command.choice_arguments(dependencies)
+    if script := inputs.locked_script(dependencies):
+        arguments = ["export", "--frozen", "--script", script.name, "--format", "pylock.toml", "--no-header"]
     return uv_command.run_uv(
         arguments, dependencies, f"{dependencies.file} cannot be read", UvOptions(settings=settings)
     )
@@ -164,5 +173,7 @@ _METHODS: dict[str, Callable[[Request, Settings], str]] = {
     "pylock": _copy_lock,
     "uv-lock": _export_uv_lock,
     "venv": _list_installed,
-    **dict.fromkeys(("requirements", "pyproject", "backend", "setup", "script", "wheels"), _resolve_or_name_floor),
+    **dict.fromkeys(
+        ("requirements", "pyproject", "exported", "backend", "setup", "script", "wheels"), _resolve_or_name_floor
+    ),
 }

@@ -119,7 +119,8 @@ def test_rows_of_a_lock_become_sources(tmp_path):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"vcs": {"type": "git", "url": "https://x.test/p"}}, "version control"),
+        ({"vcs": {"type": "svn", "url": "https://x.test/p"}}, "version control"),
+        ({"vcs": {"type": "git", "url": "https://x.test/p"}}, "no commit"),
         ({"directory": {"path": "gone"}}, "gone does not exist"),
         ({"sdist": {"url": "https://x.test/p-1.tar.gz"}}, "no sha256"),
     ],

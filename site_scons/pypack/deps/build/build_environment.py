@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _TAIL_LINES = 25
 _COMPILER = "a compiler, which none of its files showed the need of"
+_VERSION_VARIABLES = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION")
+"""Variables that tell backends the version that they would ask version control for; hatch-vcs heeds the first."""
 _KEPT = ("SYSTEMROOT", "COMSPEC", "PATHEXT")
 """Environment variables that programs on Windows need."""
 
@@ -114,6 +116,8 @@ def open_environment(
             **context.params.get("environment", {}),
             **(_prepare_cross_build(root, packages, layout, tools, target) if target else {}),
         }
+        if version := context.params.get("commit_version"):  # there is no repository to ask here
+            env |= dict.fromkeys(_VERSION_VARIABLES, version)
         backend = backends.read(source, label)
         yield BuildEnvironment(
             context=context, label=label, root=root, tree=source, python=python, backend=backend, tools=tools,

@@ -11,7 +11,7 @@ import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pypack.base import digests
@@ -118,16 +118,27 @@ def metadata(requirements: Iterable[str], base: Path) -> list[Path]:
     Those are what says what a local project among them needs, and wheels and archives that are named by their path.
     Paths count from ``base``.
     """
-    paths = [path for line in requirements if (path := _local_path(line.strip(), base))]
+    paths = local_paths(requirements, base)
     names = ("", "pyproject.toml", "setup.py", "setup.cfg")
     return list(dict.fromkeys(file for path in paths for name in names if (file := path / name).is_file()))
 
 
-def uv_paths(pyproject: Path) -> list[str]:
-    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
+def local_paths(requirements: Iterable[str], base: Path) -> list[Path]:
+    """Return the folders and files that lines of a requirements file name by their path, counted from ``base``."""
+    return [path for line in requirements if (path := _local_path(line.strip(), base))]
+
+
+def uv_sources(pyproject: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return ``[tool.uv.sources]`` of a pyproject.toml: by requirement its sources, of which markers may choose."""
     table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     sources = table.get("tool", {}).get("uv", {}).get("sources", {})
-    return [str(source["path"]) for source in sources.values() if isinstance(source, dict) and "path" in source]
+    lists = {name: source if isinstance(source, list) else [source] for name, source in sources.items()}
+    return {name: [row for row in rows if isinstance(row, dict)] for name, rows in lists.items()}
+
+
+def uv_paths(pyproject: Path) -> list[str]:
+    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
+    return [str(row["path"]) for rows in uv_sources(pyproject).values() for row in rows if "path" in row]
 
 
 def _local_path(line: str, base: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import subprocess
 import tempfile
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps import lock, tags
+from pypack.deps import lock, tags, uv_settings
 from pypack.deps.build import backend, build_environment
 from pypack.deps.secrets import without_secrets
 from pypack.download import fetch
@@ -84,14 +83,15 @@ def _lock(context: Context, requirements: Iterable[str]) -> str:
         "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python-platform",
         context.params["platform"], "--python-version", context.params["python"],
         *(("--constraint", str(limits)) if constraints else ()),
+        *(("--no-index",) if uv_settings.of_pip(builder.folder).no_index else ()),
         *(("--offline",) if context.settings.offline else ()),
     ]  # fmt: skip
+    environment = {**uv_settings.environment(builder.folder), **tags.uv_environment(builder.accepts)}
     limits.write_text(constraints, encoding="utf-8")
     try:
         done = subprocess.run(
-            command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
-            input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
-            encoding="utf-8", errors="replace",
+            command, cwd=builder.folder, env=environment, input="".join(f"{line}\n" for line in requirements),
+            capture_output=True, text=True, check=False, encoding="utf-8", errors="replace",
         )  # fmt: skip
     finally:
         limits.unlink()
@@ -109,7 +109,9 @@ def _fetch_wheels(context: Context, table: Mapping[str, Any]) -> Iterator[Path]:
     """Fetch the wheels of a lock and yield them."""
     builder: Builder = context.unhashed["builder"]
     try:
-        chosen = lock.choose_wheels(table, builder.accepts, builder.runtime.minor, static=builder.runtime.static)
+        chosen = lock.choose_wheels(
+            table, builder.accepts, builder.runtime.minor, static=builder.runtime.static, base=builder.folder
+        )
     except StepError as error:
         details = "\n".join(error.what.splitlines()[1:])
         raise StepError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pypack.deps.build import native, source
+from pypack.deps.build import commits, native, source
 from pypack.download import fetch
 from pypack.errors import StepError
 
@@ -75,11 +75,14 @@ def _versions(lock: str) -> dict[str, str]:
     return {canonicalize_name(row["name"]): str(row["version"]) for row in packages if row.get("version")}
 
 
-def describe(lock: str, base: Path, settings: Settings, login: Login | None = None) -> str:
+def describe(
+    lock: str, base: Path, settings: Settings, login: Login | None = None, addresses: Mapping[str, str] | None = None
+) -> str:
     """Return a lock that says of each sdist in it whether it looks native (``[packages.tool.pypack]``, PEP 751).
 
     The sdists are fetched for that: which Python a musl target takes depends on it, before anything is built. Plain
-    paths count from ``base``; ``login`` is what they are fetched with.
+    paths count from ``base``; ``login`` is what they are fetched with. A commit of a git repository becomes an archive
+    with a hash; ``addresses`` leads from the address of such a repository to the one with a login in it.
     """
     head, *blocks = lock.split(_PACKAGE)
     parts, packages = [head], tomllib.loads(lock).get("packages", [])
@@ -87,6 +90,9 @@ def describe(lock: str, base: Path, settings: Settings, login: Login | None = No
         return lock
     for block, package in zip(blocks, packages, strict=True):
         parts.append(block)
+        if "vcs" in package:
+            parts[-1] = f"{block.rstrip()}\n{commits.describe(package, settings, login, addresses)}\n"
+            continue
         row = package.get("sdist") or package.get("archive")
         if package.get("wheels") or row is None or source.file_name(row).endswith(".whl"):
             continue

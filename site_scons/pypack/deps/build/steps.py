@@ -60,6 +60,7 @@ def wheel_step(source: Source, builder: Builder | None, target: Target, runtime:
             **({"prefix": project.prefix} if project and project.prefix else {}),
             **({"environment": dict(source.environment)} if source.environment else {}),
             **({"constraints": list(builder.constraints)} if builder.constraints else {}),
+            **({"commit_version": source.version} if source.is_commit and source.version else {}),
             **variant.params,
         },
         unhashed={"builder": builder, "accepted": variant.accepted, "project": project},

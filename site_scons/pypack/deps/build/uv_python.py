@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pypack.deps import uv_settings
 from pypack.deps.build import build_constraints, folder
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def run_in_copy(
             "--with-requirements", work / "requirements.txt", "python", "-B", *arguments,
         ]  # fmt: skip
         done = subprocess.run(
-            command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8",
-            errors="replace",
+            command, cwd=tree, env=uv_settings.environment(project), stdin=subprocess.DEVNULL, capture_output=True,
+            text=True, check=False, encoding="utf-8", errors="replace",
         )  # fmt: skip
         texts = [text.replace(str(tree), str(project)) for text in (done.stdout, done.stderr)]
     return subprocess.CompletedProcess(done.args, done.returncode, *texts)
