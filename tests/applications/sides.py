@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,15 +51,21 @@ def environment(room: Path, **more: str) -> dict[str, str]:
 
 
 def make_venv(application: Application, source: Path, room: Path) -> tuple[Ended, Side]:
-    """Install what is at ``source`` (a tree or a wheel) in a new virtual environment, as a person does."""
+    """Install what is at ``source`` (a tree or a wheel) in a new virtual environment, as a person does.
+
+    The tree is copied: some backends leave files of the build in it, which the bundle's build shall not meet.
+    """
     venv = room / "venv"
-    extras = f"[{','.join(application.extras)}]" if application.extras else ""
-    what = ["-r", source / "requirements.txt"] if application.script else [f"{source}{extras}"]
-    command = [uv.find_uv_bin(), "venv", "-q", "--clear", "--python", python(), venv]
+    if source.is_dir():
+        source = Path(shutil.copytree(source, room / "installed" / source.name, symlinks=True))
+    uv_bin = uv.find_uv_bin()
+    command: list[str | Path] = [uv_bin, "venv", "-q", "--clear", "--python", python(), venv]
     done = processes.run(command, cwd=room, env=os.environ, limit=BUILD_SECONDS)
     if done.code == 0:
-        command = [uv.find_uv_bin(), "pip", "install", "-q", "--python", venv, "--compile-bytecode", *what]
-        done = processes.run(command, cwd=room, env=os.environ, limit=BUILD_SECONDS)
+        env = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(venv)}
+        command = [uv_bin, *_install(application, source, venv)]
+        installed = processes.run(command, cwd=room, env=env, limit=BUILD_SECONDS)
+        done = replace(installed, seconds=done.seconds + installed.seconds)
     folder = venv / ("Scripts" if os.name == "nt" else "bin")
     starts = {name: (str(folder / name),) for name in application.commands}
     if application.script:
@@ -69,6 +75,26 @@ def make_venv(application: Application, source: Path, room: Path) -> tuple[Ended
         paths=((str(venv), "{venv}"), (str(source), "{source}"), (sys.base_prefix, "{python}")),
     )  # fmt: skip
     return done, side
+
+
+def _install(application: Application, source: Path, venv: Path) -> list[str | Path]:
+    """Return the words for uv: where there is a uv.lock, both sides take the versions that it names."""
+    if (source / "uv.lock").exists():
+        extras = [word for extra in application.extras for word in ("--extra", extra)]
+        return [
+            "sync",
+            "-q",
+            "--project",
+            source,
+            "--frozen",
+            "--no-dev",
+            "--no-editable",
+            "--compile-bytecode",
+            *extras,
+        ]
+    extra = f"[{','.join(application.extras)}]" if application.extras else ""
+    what = ["-r", source / "requirements.txt"] if application.script else [f"{source}{extra}"]
+    return ["pip", "install", "-q", "--python", venv, "--compile-bytecode", *what]
 
 
 def build(application: Application, source: Path, room: Path, cache: Path) -> Ended:

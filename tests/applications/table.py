@@ -41,7 +41,8 @@ class Application:
     @property
     def commands(self) -> tuple[str, ...]:
         """The names of the commands that its work and its server start."""
-        return tuple(dict.fromkeys(words[0] for words in (*self.work, self.server) if words))
+        lines = [line[line[0] == "!" :] for line in (*self.work, self.server) if line]
+        return tuple(dict.fromkeys(words[0] for words in lines))
 
 
 def load(file: Path = FILE) -> tuple[Application, ...]:

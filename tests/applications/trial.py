@@ -86,7 +86,11 @@ def run(application: Application, room: Path, cache: Path, origin: str) -> Row:
     for name, results in (("venv", of_venv), ("bundle", of_bundle)):
         text = "\n".join(f"=== {each.step}\n{each.text}" for each in results)
         (room / f"work-of-{name}.txt").write_text(text, encoding="utf-8")
-    fault = work.differences(of_venv, of_bundle)
+    fault = work.differences(of_venv, of_bundle) + "".join(
+        f"\nnot as applications.toml says, in the virtual environment:\n{each.step}\n{each.text}"
+        for each in of_venv
+        if not each.expected
+    )
     row = replace(row, works=not fault, fault=fault, steps=len(of_venv))
     if application.is_wheel:
         return row

@@ -35,10 +35,14 @@ _LIST = (
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """``text`` is what came of one step (a command, a page, the files, the packages), made comparable."""
+    """``text`` is what came of one step (a command, a page, a file, the packages), made comparable.
+
+    ``expected`` is False where the step did not end as applications.toml says: two equal failures show nothing.
+    """
 
     step: str
     text: str
+    expected: bool = True
 
 
 def do(application: Application, side: Side, room: Path, origin: str) -> list[Result]:
@@ -51,25 +55,28 @@ def do(application: Application, side: Side, room: Path, origin: str) -> list[Re
     port = _free_port()
     paths = (*side.paths, (str(folder), "{work}"), (origin, "{origin}"), (f":{port}", ":{port}"))
 
-    def result(step: str, text: str) -> Result:
-        return Result(step=step, text=comparable(text, paths=paths, ignored=application.ignored))
+    def result(step: str, text: str, expected: bool = True) -> Result:
+        shown = comparable(text, paths=paths, ignored=application.ignored)
+        return Result(step=step, text=shown, expected=expected)
 
     def words(template: tuple[str, ...]) -> list[str]:
         filled = [word.replace("{port}", str(port)).replace("{origin}", origin) for word in template[1:]]
         return [*side.starts[template[0]], *filled]
 
     listed = processes.run([*side.python, "-c", _LIST], cwd=folder, env={**side.env, **side.python_env}, limit=60)
-    results = [result("packages", listed.text)]
-    for command in application.work:
-        ended = processes.run(words(command), cwd=folder, env=side.env, limit=COMMAND_SECONDS)
+    results = [result("packages", listed.text, listed.code == 0)]
+    for line in application.work:
+        fails = line[0] == "!"
+        ended = processes.run(words(line[fails:]), cwd=folder, env=side.env, limit=COMMAND_SECONDS)
         code = "its time was over" if ended.code is None else ended.code
-        results.append(result(f"$ {shlex.join(command)}", f"{ended.out}\n{ended.err}\nexit code: {code}"))
+        text = f"{ended.out}\n{ended.err}\nexit code: {code}"
+        results.append(result(f"$ {shlex.join(line)}", text, ended.code is not None and (ended.code != 0) == fails))
     results += [result(name, text) for name, text in _files(folder)]
     if application.server:
         log = room / f"server-of-{side.name}.log"
         with processes.serving(words(application.server), cwd=folder, env=side.env, log=log) as process:
             if fault := _wait(port, process):
-                results.append(result("server", f"{fault}\n{log.read_text(errors='replace')}"))
+                results.append(result("server", f"{fault}\n{log.read_text(errors='replace')}", expected=False))
             else:
                 results += [result(f"GET {page}", _page(port, page)) for page in application.pages]
     return results
