@@ -28,7 +28,8 @@ def main() -> int:
     applications = {each.name: each for each in table.load()}
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(applications)} (default: all)")
-    words.add_argument("--json", type=Path, default=FOLDER / "results.json", help="default: %(default)s")
+    note = "results for tools; the table is beside it as .md (default: %(default)s)"
+    words.add_argument("--json", type=Path, default=FOLDER / "results.json", help=note)
     given = words.parse_args()
     if unknown := set(given.names) - set(applications):
         words.error(f"not in applications.toml: {', '.join(sorted(unknown))}")
@@ -42,6 +43,7 @@ def main() -> int:
             if rows[-1].fault:
                 print(f"  {rows[-1].fault.replace(chr(10), chr(10) + '  ')}", flush=True)
     _write(given.json, rows)
+    given.json.with_suffix(".md").write_text(_markdown(rows), encoding="utf-8")
     Console(width=None if sys.stdout.isatty() else 200).print(_table(rows))
     failed = [row.name for row in rows if row.fault]
     print(f"failed: {', '.join(failed)}" if failed else "all that was built does what it does when installed")
@@ -67,12 +69,20 @@ def _write(file: Path, rows: list[trial.Row]) -> None:
 def _table(rows: list[trial.Row]) -> Table:
     shown = Table(*COLUMNS, title="Real projects, compared with a virtual environment")
     for row in rows:
-        times = (
-            f"{each:.1f} s" if each is not None else "" for each in (row.install, row.first, row.again, row.edited)
-        )
-        size = f"{row.size / 1e6:.1f} MB" if row.size else ""
-        shown.add_row(f"{row.name} {row.version}", row.kind, _yes(row.built), _yes(row.works), *times, size)
+        shown.add_row(*_cells(row))
     return shown
+
+
+def _markdown(rows: list[trial.Row]) -> str:
+    """Return the table as it stands in docs/projects.md."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_cells, rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(row: trial.Row) -> tuple[str, ...]:
+    times = (f"{each:.1f} s" if each is not None else "" for each in (row.install, row.first, row.again, row.edited))
+    size = f"{row.size / 1e6:.1f} MB" if row.size else ""
+    return f"{row.name} {row.version}", row.kind, _yes(row.built), _yes(row.works), *times, size
 
 
 def _yes(fact: bool) -> str:
