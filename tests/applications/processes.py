@@ -45,6 +45,9 @@ def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], limit
             _end(process)
             out, err = process.communicate()
             code = None
+        except BaseException:  # Ctrl-C does not reach it: it has a session of its own
+            _end(process)
+            raise
     return Ended(code=code, out=_text(out), err=_text(err), seconds=time.monotonic() - begin)
 
 
