@@ -40,10 +40,9 @@ def main() -> int:
         for application in chosen:
             print(f"{application.name} {application.version}", flush=True)
             rows.append(_try(application, address))
+            _write(given.json, rows)  # after each: a session that is ended early has them
             if rows[-1].fault:
                 print(f"  {rows[-1].fault.replace(chr(10), chr(10) + '  ')}", flush=True)
-    _write(given.json, rows)
-    given.json.with_suffix(".md").write_text(_markdown(rows), encoding="utf-8")
     Console(width=None if sys.stdout.isatty() else 200).print(_table(rows))
     failed = [row.name for row in rows if row.fault]
     print(f"failed: {', '.join(failed)}" if failed else "all that was built does what it does when installed")
@@ -64,6 +63,7 @@ def _write(file: Path, rows: list[trial.Row]) -> None:
     data = {**about, "python": platform.python_version(), "projects": [row.as_json() for row in rows]}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file.with_suffix(".md").write_text(_markdown(rows), encoding="utf-8")
 
 
 def _table(rows: list[trial.Row]) -> Table:
