@@ -57,6 +57,7 @@ def programs(place, wheels):
             (folder / "pkg").mkdir()
             (folder / "pkg/__init__.py").touch()
             (folder / "pkg/main.py").write_text(text)
+            (folder / "own.txt").write_text("own words")
             (folder / "pyproject.toml").write_text(project(kind))
         elif kind == "module":
             (folder / "__main__.py").write_text(text)
@@ -78,6 +79,7 @@ def programs(place, wheels):
             f"[project]\nname = 'probe'\nversion = '1.0'\ndependencies = {needs}\n"
             f"[project.scripts]\nprobe = 'pkg.main:main'\n{more}"
             "[tool.hatch.build.targets.wheel]\npackages = ['pkg']\n"
+            "shared-data = {'own.txt' = 'share/thing/own.txt'}\n"
             "[tool.hatch.metadata]\nallow-direct-references = true\n"
         )
 
@@ -144,6 +146,8 @@ def test_what_a_program_sees(told, venv, kind):
     assert any(Path(each, "thing").is_dir() for each in ours["site packages"])
     assert ours["colorsys"].startswith(ours["base prefix"])
     assert ours["data"] == theirs["data"] == ["some words", "setting"]
+    if kind == "command":  # its own wheel brings data into a folder that a package's has too
+        assert (prefix / "share/thing/own.txt").read_text() == "own words"
     assert "thing-tool" in ours["scripts"]
     assert ours["source"], "inspect finds the program's source"
 

@@ -249,6 +249,8 @@ def launch_block(
     pairs.append(("path", "3:app"))
     pairs += [("path", f"2:{path}") for path in _paths(facts)]
     pairs += [("pth", line) for line in _pth_lines(params, facts, entries, app_sizes)]
+    if any(path.startswith("data/") for path in app_sizes):
+        pairs.append(("data", "3:data"))
     if facts.get("deps", {}).get("data"):
         pairs.append(("data", "2:data"))
     pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]

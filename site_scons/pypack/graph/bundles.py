@@ -271,7 +271,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{output_dir}/app-{plan.compiler_id}{plan.variant}.tar",
         action="app",
-        version=8,
+        version=9,
         run=lazy_import("pypack.project.app:run_app"),
         inputs=tuple(inputs),
         params={
