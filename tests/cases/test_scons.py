@@ -59,7 +59,7 @@ def test_a_changed_app_file_redoes_app_and_bundle_only(checkout, own_cache, star
 def test_everything_but_the_bundle_comes_out_of_the_cache(checkout, own_cache):
     checkout.scons(*own_cache)
     before = checkout.bundle("hello").read_bytes()
-    shutil.rmtree(checkout.path / "build")
+    shutil.rmtree(checkout.path / ".pypack")
     shutil.rmtree(checkout.path / "dist")
     again = checkout.scons(*own_cache)
     assert set(steps(again)) <= {"fetch", "bundle"}, again.out
@@ -223,7 +223,7 @@ def test_a_build_that_was_killed_leaves_nothing_that_passes_for_another_s(writes
 
 def test_a_cache_dir_for_all_environments_is_the_step_cache(writes, tmp_path):
     writes("a")
-    shutil.rmtree(tmp_path / "build")
+    shutil.rmtree(tmp_path / ".pypack")
     assert writes("a") == ("a", "a")
     assert (tmp_path / "cache/ac").is_dir()
     assert not (tmp_path / "unused").exists()
@@ -295,7 +295,7 @@ def test_locks_are_kept_upgraded_and_never_followed_when_outdated(checkout, own_
     wheel(app / "wheels", "1.1")
     assert said() == "1.0\n"
     assert said("upgrade=1") == "1.1\n"
-    shutil.rmtree(checkout.path / "build")
+    shutil.rmtree(checkout.path / ".pypack")
     assert said() == "1.1\n"  # the renewed lock is what the cache gives
     (app / "requirements.txt").write_text("./wheels/saying-1.0-py3-none-any.whl\n")
     assert said() == "1.0\n"

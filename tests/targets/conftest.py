@@ -82,9 +82,9 @@ def _built(name: str, native: bool, folder: Path) -> Built:
     made = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     assert runtime.dev is not None
-    image = folder / "build" / runtime.image.product
+    image = folder / ".pypack" / runtime.image.product
     unpack(image, folder / "python")
-    unpack(folder / "build" / runtime.dev.product, folder / "dev")
+    unpack(folder / ".pypack" / runtime.dev.product, folder / "dev")
     start = [*found.command_prefix]
     if runtime.loader:
         place = folder / "python"

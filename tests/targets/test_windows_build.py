@@ -83,8 +83,8 @@ def runtime(tmp_path_factory) -> Path:
     assert made.returncode == 0, made.stdout + made.stderr
     found = EmbedProvider().runtime(Request(target=X86))
     assert found.dev is not None
-    unpack(folder / "build" / found.image.product, folder / "python")
-    unpack(folder / "build" / found.dev.product, folder / "dev")
+    unpack(folder / ".pypack" / found.image.product, folder / "python")
+    unpack(folder / ".pypack" / found.dev.product, folder / "dev")
     return folder
 
 
