@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.deps import foreign, hashes, inline_project, requirements, uv_settings
+from pypack.deps import foreign, hashes, inline_project, lock_inputs, requirements, uv_settings
 from pypack.deps.build import backend, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.download import git
@@ -86,7 +86,9 @@ def _resolve(
         *(choice_arguments(dependencies) if kind in {"pyproject", "backend"} else ()), *arguments,
         *(["--no-index"] if uv_settings.of_pip(dependencies.base).no_index else ()),
     ]  # fmt: skip
-    if kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
+    if not options.settings.offline and lock_inputs.refreshes(dependencies):
+        command.append("--refresh")
+    elif kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
         command += ["--refresh-package", dependencies.manifest.name]
 
     def resolve(preferences: list[str], options: UvOptions = options) -> str:
