@@ -161,6 +161,10 @@ def _wheel_line(path: Path, extras: tuple[str, ...] = ()) -> str:
 
 _NO_WHEEL = "a package has no wheel for this target: ask for another version of it, a newer floor, or another target"
 _REMEDIES = (
+    ("failed to decode", "save the file as UTF-8"),
+    ("Unexpected '-'", "remove the option that stands there, which uv does not know; the settings of uv have the like"),
+    ("Failed to parse lockfile", "make the lock again: uv lock"),
+    ("orkspace", "mend [tool.uv.workspace]: its top lists the members, and no member is a workspace itself"),
     ("no usable wheels", _NO_WHEEL),
     ("no wheels", _NO_WHEEL),
     ("Failed to build", f"its source tells what it needs only while it is built: {backend.OTHER}"),
