@@ -183,7 +183,8 @@ def test_poetry_git_and_a_script_with_settings_of_uv(build, tmp_path):
     app = tree(tmp_path / "app", **{
         "tool.py": PROGRAM,
         "pyproject.toml": '[tool.poetry]\nname = "tool"\nversion = "1.2"\ndescription = ""\nauthors = ["A <a@b.c>"]\n'
-                          f'[tool.poetry.dependencies]\npython = ">=3.10"\niniconfig = {{ git = "{lib.as_uri()}", tag = "v1" }}\n'
+                          '[tool.poetry.dependencies]\npython = ">=3.10"\n'
+                          f'iniconfig = {{ git = "{lib.as_uri()}", tag = "v1" }}\n'
                           '[tool.poetry.scripts]\ntool = "tool:main"\n'
                           + system.format("poetry-core", "poetry.core.masonry.api"),
     })  # fmt: skip
