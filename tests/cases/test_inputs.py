@@ -169,6 +169,33 @@ def test_inline_metadata_of_a_script(build, tmp_path):
     assert "packages are named by tool.py" in told
 
 
+def test_poetry_git_and_a_script_with_settings_of_uv(build, tmp_path):
+    """``[tool.poetry]`` alone, a commit of a repository, and sources in inline metadata: none may come from PyPI."""
+    system = '[build-system]\nrequires = ["{}"]\nbuild-backend = "{}"\n'
+    lib = tree(tmp_path / "lib", **{
+        "iniconfig.py": '"""Ours"""\n__version__ = "99.1"\n',
+        "pyproject.toml": '[project]\nname = "iniconfig"\ndynamic = ["version", "description"]\n'
+                          + system.format("flit_core", "flit_core.buildapi"),
+    })  # fmt: skip
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x"), ("tag", "v1")):
+        run([*git, *arguments], cwd=lib)
+    app = tree(tmp_path / "app", **{
+        "tool.py": PROGRAM,
+        "pyproject.toml": '[tool.poetry]\nname = "tool"\nversion = "1.2"\ndescription = ""\nauthors = ["A <a@b.c>"]\n'
+                          '[tool.poetry.dependencies]\npython = ">=3.10"\n'
+                          f'iniconfig = {{ git = "{lib.as_uri()}", tag = "v1" }}\n'
+                          '[tool.poetry.scripts]\ntool = "tool:main"\n'
+                          + system.format("poetry-core", "poetry.core.masonry.api"),
+    })  # fmt: skip
+    assert build(app)[0] == ["iniconfig", "tool"]
+    script = tree(tmp_path / "script", **{
+        "tool.py": "# /// script\n# dependencies = ['iniconfig']\n# [tool.uv.sources]\n"
+                   "# iniconfig = { path = '../lib' }\n# ///\nimport iniconfig\nprint(iniconfig.__version__)\n",
+    })  # fmt: skip
+    assert build(script / "tool.py")[0] == ["99.1"]
+
+
 def test_a_wheel_is_a_program(build, tmp_path):
     folder = tree(tmp_path / "src", tool__py=PROGRAM, setup__py=SETUP)
     uv_run(folder, "build", "-q", "--wheel", "--out-dir", str(tmp_path / "wheels"), "--python", sys.executable)

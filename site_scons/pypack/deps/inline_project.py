@@ -33,14 +33,21 @@ _NOT_OF_SETTINGS = (
 
 def has_settings(script: Path) -> bool:
     """Say whether a script's inline metadata has ``[tool.uv]``."""
-    return bool(_settings(script))
+    return bool(settings(script))
 
 
-def _settings(script: Path) -> dict[str, Any]:
-    settings = (manifests.script_table(script) or {}).get("tool", {}).get("uv", {})
-    if not isinstance(settings, dict):
+def sources(script: Path) -> dict[str, Any]:
+    """Return ``[tool.uv.sources]`` of a script's inline metadata."""
+    table = settings(script).get("sources", {})
+    return table if isinstance(table, dict) else {}
+
+
+def settings(script: Path) -> dict[str, Any]:
+    """Return ``[tool.uv]`` of a script's inline metadata."""
+    table = (manifests.script_table(script) or {}).get("tool", {}).get("uv", {})
+    if not isinstance(table, dict):
         raise InputError(f"tool.uv in the inline metadata of {script} must be a table", hint="mend it", docs=_READ)
-    return settings
+    return table
 
 
 @contextmanager
@@ -52,17 +59,17 @@ def lay_out(dependencies: Dependencies) -> Iterator[Path]:
     import tomlkit
 
     assert dependencies.manifest is not None  # the metadata was read before
-    settings = absolute(_settings(dependencies.file), dependencies.base)
+    chosen = absolute(settings(dependencies.file), dependencies.base)
     around = next(uv_settings.found_tables(dependencies.base), None)
     if around:
         file, table = around
-        settings = _joined(settings, absolute(table, file.parent))
+        chosen = _joined(chosen, absolute(table, file.parent))
     project: dict[str, Any] = {
         "name": _NAME, "version": "0", "dependencies": list(dependencies.manifest.dependencies),
         "requires-python": dependencies.manifest.requires_python or ">=3",
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
-        text = tomlkit.dumps({"project": project, "tool": {"uv": settings}})
+        text = tomlkit.dumps({"project": project, "tool": {"uv": chosen}})
         (Path(folder) / "pyproject.toml").write_text(text, encoding="utf-8")
         yield Path(folder)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from pypack.deps import manifests, requirements
+from pypack.deps import inline_project, lock_inputs, manifests, requirements
 from pypack.deps.build import folder as local
 from pypack.deps.secrets import without_secrets
 from pypack.errors import InputError
@@ -135,7 +135,13 @@ def _unlisted_inputs(dependencies: Dependencies) -> list[str]:
         return [_project_inputs(file) for file in local.metadata_of_files(requirements.files(dependencies.file))]
     if dependencies.kind == "exported":
         return [file_digest(dependencies.file)]
-    return []
+    if dependencies.kind not in {"pyproject", "backend", "setup", "script"}:
+        return []
+    own = local.uv_sources(dependencies.file) if dependencies.file.name == "pyproject.toml" else {}
+    if dependencies.kind == "script":
+        own = inline_project.settings(dependencies.file)
+    chosen = [json.dumps(own, sort_keys=True, default=str)] if own else []
+    return chosen + [_project_inputs(file) for file in lock_inputs.projects(dependencies)]
 
 
 def _project_inputs(file: Path) -> str:
@@ -144,7 +150,9 @@ def _project_inputs(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     table = manifests.read_toml(file)
     project = {key: value for key, value in table.get("project", {}).items() if "depend" in key or "python" in key}
-    return json.dumps([project, table.get("build-system")], sort_keys=True, default=str)
+    sources = local.uv_sources(file)
+    parts = [project, table.get("build-system"), *([sources] if sources else [])]
+    return json.dumps(parts, sort_keys=True, default=str)
 
 
 def read(path: Path) -> LockMetadata | None:

@@ -89,7 +89,10 @@ def read_toml(file: Path) -> dict[str, Any]:
     """Read a TOML file; raises :class:`InputError` that names the file and the line."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{file} is not UTF-8 (at line {line})", hint="save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{file} cannot be read: {error}", hint="mend the file") from error
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pypack.steps.step import Settings
 
 _REPOSITORY = re.compile(r"""\bvcs = \{[^}]*?\burl = "([^"]+)\"""")
+_RESOLVED = ("requirements", "pyproject", "exported", "backend", "setup", "script", "wheels")
+"""The kinds of input for which uv chooses versions."""
 _VERSION = 2
 """Raise it when the same inputs give another lock."""
 
@@ -73,6 +75,7 @@ class Request:
             "no_binary": sorted(self.no_binary),
             "build": self.build,
             "part": self.installed if dependencies.kind == "venv" else lock_inputs.part(dependencies),
+            "packages": lock_inputs.packages(dependencies) if dependencies.kind in _RESOLVED else "",
             "files": [[str(file), file_digest(file)] for file in lock_inputs.files(dependencies)],
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.deps import foreign, hashes, inline_project, requirements, uv_settings
+from pypack.deps import foreign, hashes, inline_project, lock_inputs, requirements, uv_settings
 from pypack.deps.build import backend, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.download import git
@@ -86,7 +86,9 @@ def _resolve(
         *(choice_arguments(dependencies) if kind in {"pyproject", "backend"} else ()), *arguments,
         *(["--no-index"] if uv_settings.of_pip(dependencies.base).no_index else ()),
     ]  # fmt: skip
-    if kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
+    if not options.settings.offline and lock_inputs.refreshes(dependencies):
+        command.append("--refresh")
+    elif kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
         command += ["--refresh-package", dependencies.manifest.name]
 
     def resolve(preferences: list[str], options: UvOptions = options) -> str:
@@ -159,6 +161,10 @@ def _wheel_line(path: Path, extras: tuple[str, ...] = ()) -> str:
 
 _NO_WHEEL = "a package has no wheel for this target: ask for another version of it, a newer floor, or another target"
 _REMEDIES = (
+    ("failed to decode", "save the file as UTF-8"),
+    ("Unexpected '-'", "remove the option that stands there, which uv does not know; the settings of uv have the like"),
+    ("Failed to parse lockfile", "make the lock again: uv lock"),
+    ("orkspace", "mend [tool.uv.workspace]: its top lists the members, and no member is a workspace itself"),
     ("no usable wheels", _NO_WHEEL),
     ("no wheels", _NO_WHEEL),
     ("Failed to build", f"its source tells what it needs only while it is built: {backend.OTHER}"),

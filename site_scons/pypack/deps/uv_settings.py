@@ -78,6 +78,11 @@ def _named_files(folder: Path) -> Iterator[Path]:
 def tables(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the settings that uv reads when it runs in ``folder`` (uv's documentation, "Configuration files")."""
     yield from (table for _, table in found_tables(folder))
+    yield from shared_tables()
+
+
+def shared_tables() -> Iterator[dict[str, Any]]:
+    """Yield the settings of the user and of the machine."""
     for directory in _config_folders():
         if (directory / "uv" / "uv.toml").is_file():
             yield _table(directory / "uv" / "uv.toml")

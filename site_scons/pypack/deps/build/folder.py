@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pypack.deps.build.repository import Repository
     from pypack.steps.step import Context
 
+_READ_BY_BUILDS = ("*.txt", "*.in", "*.toml", "*.cfg", "requirements*/*", "VERSION*")
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]+")
 _NAMED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^]]*\])?\s*@\s*")
 _EXTRAS = re.compile(r"\[[^]]*\]$")
@@ -115,12 +116,54 @@ def metadata_of_files(requirements: Iterable[Path]) -> list[Path]:
 def metadata(requirements: Iterable[str], base: Path) -> list[Path]:
     """Return the files of this machine from which a lock is made besides the lines of ``requirements`` themselves.
 
-    Those are what says what a local project among them needs, and wheels and archives that are named by their path.
-    Paths count from ``base``.
+    Those are what says what a local project among them needs, what the projects need that it leads to in turn, and
+    wheels and archives that are named by their path. Paths count from ``base``.
     """
-    paths = local_paths(requirements, base)
-    names = ("", "pyproject.toml", "setup.py", "setup.cfg")
-    return list(dict.fromkeys(file for path in paths for name in names if (file := path / name).is_file()))
+    found: dict[Path, None] = {}
+    waiting = local_paths(requirements, base)
+    visited: set[Path] = set()
+    while waiting:
+        path = waiting.pop(0)
+        if (real := path.resolve()) in visited:
+            continue
+        visited.add(real)
+        if path.is_file():
+            found[path] = None
+            continue
+        own = _metadata_files(path)
+        found.update(dict.fromkeys(own))
+        if own and own[0].name == "pyproject.toml":
+            waiting += _projects_of(own[0])
+    return list(found)
+
+
+def _metadata_files(project: Path) -> list[Path]:
+    """Return the files of a project that say what it needs; more of them where only its build can tell."""
+    files = [path for name in ("pyproject.toml", "setup.py", "setup.cfg") if (path := project / name).is_file()]
+    dynamic = not files or files[0].name != "pyproject.toml" or _is_dynamic(_read_toml(files[0]))
+    more = [path for pattern in _READ_BY_BUILDS for path in sorted(project.glob(pattern))] if files and dynamic else []
+    return list(dict.fromkeys([*files, *(path for path in more if path.is_file())]))
+
+
+def _is_dynamic(table: dict[str, Any]) -> bool:
+    project = table.get("project", {})
+    return not project or bool({"dependencies", "optional-dependencies"} & set(project.get("dynamic", [])))
+
+
+def _projects_of(pyproject: Path) -> list[Path]:
+    """Return the local projects that a pyproject.toml leads to: by path, by address, as members of its workspace."""
+    project = _read_toml(pyproject).get("project", {})
+    optional = project.get("optional-dependencies", {}).values()
+    lines = [*project.get("dependencies", []), *(line for lines in optional for line in lines), *uv_paths(pyproject)]
+    return local_paths([line for line in lines if isinstance(line, str)], pyproject.parent)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    """Read a pyproject.toml of another project; {} where it cannot be read, which uv reports itself."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def local_paths(requirements: Iterable[str], base: Path) -> list[Path]:
@@ -128,17 +171,40 @@ def local_paths(requirements: Iterable[str], base: Path) -> list[Path]:
     return [path for line in requirements if (path := _local_path(line.strip(), base))]
 
 
-def uv_sources(pyproject: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return ``[tool.uv.sources]`` of a pyproject.toml: by requirement its sources, of which markers may choose."""
-    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    sources = table.get("tool", {}).get("uv", {}).get("sources", {})
-    lists = {name: source if isinstance(source, list) else [source] for name, source in sources.items()}
-    return {name: [row for row in rows if isinstance(row, dict)] for name, rows in lists.items()}
+def uv_sources(pyproject: Path) -> dict[str, Any]:
+    """Return ``[tool.uv.sources]`` of a pyproject.toml."""
+    sources = _read_toml(pyproject).get("tool", {}).get("uv", {}).get("sources", {})
+    return sources if isinstance(sources, dict) else {}
 
 
 def uv_paths(pyproject: Path) -> list[str]:
-    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
-    return [str(row["path"]) for rows in uv_sources(pyproject).values() for row in rows if "path" in row]
+    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name.
+
+    Where one is a member of a workspace, all members and the workspace itself are among them.
+    """
+    sources = uv_sources(pyproject)
+    return [*paths_of(sources), *(_workspace(pyproject.parent) if _values(sources, "workspace") else ())]
+
+
+def paths_of(sources: dict[str, Any]) -> list[str]:
+    """Return the local paths in a table ``[tool.uv.sources]``."""
+    return [str(path) for path in _values(sources, "path")]
+
+
+def _values(sources: dict[str, Any], key: str) -> list[Any]:
+    """Return a key's values in all sources; a requirement may have a list of them, of which markers choose."""
+    rows = (row for source in sources.values() for row in (source if isinstance(source, list) else [source]))
+    return [row[key] for row in rows if isinstance(row, dict) and row.get(key)]
+
+
+def _workspace(folder: Path) -> list[str]:
+    """Return the folders of the workspace that a project belongs to, its own top among them."""
+    for top in (folder.absolute(), *folder.absolute().parents):
+        workspace = _read_toml(top / "pyproject.toml").get("tool", {}).get("uv", {}).get("workspace")
+        if isinstance(workspace, dict):
+            members = (path for pattern in workspace.get("members", []) for path in sorted(top.glob(pattern)))
+            return [str(top), *(str(path) for path in members if (path / "pyproject.toml").is_file())]
+    return []
 
 
 def _local_path(line: str, base: Path) -> Path | None:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from pypack.deps import lock, tags, uv_settings
-from pypack.deps.build import backend, build_environment
+from pypack.deps.build import backend, build_environment, folder
+from pypack.deps.requirements import parsed as parse_requirement
 from pypack.deps.secrets import without_secrets
 from pypack.download import fetch
 from pypack.errors import StepError
@@ -45,6 +48,8 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
         image.unpack(tree, Path(name), only=lambda member: member.path in files)
         backend.refuse(Path(name) / prefix, label, context.params["python"])
         requires = backend.read(Path(name) / prefix, label).requires
+        if "files" in context.params["source"]:  # of this machine: uv heeds no sources of what an index has
+            _refuse_sources(Path(name) / prefix / "pyproject.toml", label, requires)
     static_requirements = _resolve_requirements(context, requires)
     with build_environment.open_environment(
         context, label, tree=tree, interpreter=interpreter, layout=layout, requirements=static_requirements.wheels
@@ -53,6 +58,23 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
     return (
         _resolve_requirements(context, [*requires, *dynamic]) if set(dynamic) - set(requires) else static_requirements
     )
+
+
+def _refuse_sources(pyproject: Path, label: str, requires: Iterable[str]) -> None:
+    """Raise :class:`StepError` where ``[tool.uv.sources]`` names a source for what the build requires.
+
+    The package of that name in the index would be another one.
+    """
+    sources = {canonicalize_name(name) for name in folder.uv_sources(pyproject)}
+    parsed = filter(None, map(parse_requirement, requires))
+    names = [requirement.name for requirement in parsed if canonicalize_name(requirement.name) in sources]
+    if names:
+        raise StepError(
+            f"{label} is built with {', '.join(names)}, for which its [tool.uv.sources] names a source: build"
+            " requirements are taken from an index only",
+            hint="build a wheel of it and name its folder (UV_FIND_LINKS, [tool.uv] find-links); drop the source",
+            docs=backend.READ,
+        )
 
 
 def backend_layout(context: Context) -> Layout:
