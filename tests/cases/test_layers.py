@@ -20,7 +20,7 @@ from .conftest import GNU, HERE, Checkout, copy_tree
 ONCE = int.from_bytes(os.urandom(4), "big")
 OLD, NEW = f"1.{ONCE}", f"2.{ONCE}"
 """Versions that no cache has seen yet."""
-STEP = re.compile(r"^(\w+) +((?:build|dist)/\S+|\S+)$", re.M)
+STEP = re.compile(r"^(\w+) +((?:\.pypack|dist)/\S+|\S+)$", re.M)
 PKGUTIL = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 RUNS = {"runs.pth": "import ran\n", "ran.py": ""}
 LOOK = """\

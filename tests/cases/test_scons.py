@@ -19,7 +19,7 @@ from pypack.bundle import verify
 from .conftest import GNU, HERE, MUSL, Checkout, copy_tree, run
 
 HELLO = ("app=examples/hello", "profile=dev", "runtime=host")
-STEP = re.compile(r"^(\w+) +(?:build|dist)/", re.M)
+STEP = re.compile(r"^(\w+) +(?:\.pypack|dist)/", re.M)
 
 
 def steps(done):

@@ -137,7 +137,7 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
     return Step(  # a program may be bundled in several ways
         product=f"{plan.output_dir}/check-{hashlib.sha256(keys.encode()).hexdigest()[:8]}.json",
         action="check",
-        version=2,
+        version=3,
         run=lazy_import("pypack.project.bundle_check:run_check"),
         inputs=tuple(given.values()),
         params=params,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pypack.bytecode import compiling
     from pypack.formats.image import ImageBuilder
+    from pypack.project.entries import Entry
     from pypack.project.program import Project
     from pypack.steps.step import Context
 
@@ -227,7 +228,14 @@ def _report_failed(context: Context, texts: dict[str, bytes], failed: list[compi
     """Refuse a program that cannot start since its modules do not compile; name the other files, which are data."""
     faults = {compiled.path.removeprefix("app/"): compiled for compiled in failed}
     sources = {path.removeprefix("app/"): text for path, text in texts.items()}
-    needed = import_graph.needed_files(context.unhashed["project"].entry, sources, sources.__getitem__)
+    entry: Entry = context.unhashed["project"].entry
+    mains = import_graph.main_files(entry, sources)
+
+    def read(inside: str) -> list[import_graph.Import]:
+        package = import_graph.package_of(inside)
+        return import_graph.imports(sources[inside], package, None, is_main=inside in mains) or []
+
+    needed = import_graph.needed_files(entry, sources, read)
     if broken := [faults[inside] for inside in needed if inside in faults]:
         raise _syntax_error(broken)
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""

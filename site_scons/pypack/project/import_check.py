@@ -65,9 +65,24 @@ def check(context: Context, inputs: Mapping[str, Path], deps: Mapping[str, Any])
     fatal = [row for row in missing if row[1].required and row[0] in needed and not _is_own(row[1], sources)]
     if fatal:
         raise _error(fatal, params["origin"], project.root)
-    rows = [f"{inside}:{found.line} imports {found.module}" for inside, found in missing]
-    more = [f"and {len(rows) - _SHOWN} more imports"] if len(rows) > _SHOWN else []
-    return [f"{row}, and nothing in the bundle provides it" for row in (*rows[:_SHOWN], *more)]
+    return _warnings(missing, set(read.reached())) if missing else []
+
+
+def _warnings(missing: list[tuple[str, Import]], reached: set[str]) -> list[str]:
+    """Return a line for each import in a file that the program reaches, and one for all others."""
+    rows = [f"{inside}:{found.line} imports {found.module}" for inside, found in missing if inside in reached]
+    lines = [f"{row}, and nothing in the bundle provides it" for row in rows[:_SHOWN]]
+    if len(rows) > _SHOWN:
+        lines.append(f"{len(rows) - _SHOWN} more imports are of modules that nothing in the bundle provides")
+    others: dict[str, str] = {}
+    for inside, found in missing:
+        if inside not in reached:
+            others.setdefault(found.top, f"{found.module} ({inside}:{found.line})")
+    if others:
+        shown, more = ", ".join([*others.values()][:_SHOWN]), len(others) - _SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        lines.append(f"files that the program does not import itself import {shown}{rest}, which nothing provides")
+    return lines
 
 
 def _missing(sources: _Sources, provided: set[str]) -> Iterator[tuple[str, Import]]:
@@ -110,7 +125,7 @@ class _Sources:
 
     def __init__(self, files: Mapping[str, Path], conditions: Conditions, entry: Entry, memory: Path | None) -> None:
         self.files, self._conditions, self._entry = files, conditions, entry
-        self._mains = set(import_graph.entry_files(entry, files)) if entry.kind in {"script", "module"} else set[str]()
+        self._mains = import_graph.main_files(entry, files)
         self._memory = memory / "imports.json" if memory else None
         self._known = records.read(self._memory) if self._memory else {}
         self._used: dict[str, Any] = {}
@@ -131,9 +146,11 @@ class _Sources:
         """Return the files without which the program cannot start; of several commands none is the program."""
         if self._entry.kind == "scripts":
             return []
-        return import_graph.needed_files(
-            self._entry, self.files, lambda inside: self.files[inside].read_bytes(), self._conditions
-        )
+        return import_graph.needed_files(self._entry, self.files, self.imports)
+
+    def reached(self) -> list[str]:
+        """Return the files that the program may import."""
+        return import_graph.needed_files(self._entry, self.files, self.imports, optional=True)
 
     def remember(self) -> None:
         if self._memory and self._used.keys() != self._known.keys():

@@ -221,6 +221,11 @@ def entry_files(entry: Entry, files: Mapping[str, object]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def main_files(entry: Entry, files: Mapping[str, object]) -> set[str]:
+    """Return the files that run as the program, with the name ``__main__``."""
+    return set(entry_files(entry, files)) if entry.kind in {"script", "module"} else set()
+
+
 def own_files(module: str, files: Mapping[str, object], root: str = "") -> list[str]:
     """Return the files that an import of ``module`` runs, those of its packages first."""
     parts = module.split(".")
@@ -232,17 +237,24 @@ def own_files(module: str, files: Mapping[str, object], root: str = "") -> list[
 
 
 def needed_files(
-    entry: Entry, files: Mapping[str, object], read: Callable[[str], bytes], conditions: Conditions | None = None
+    entry: Entry,
+    files: Mapping[str, object],
+    read: Callable[[str], list[Import]],
+    *,
+    optional: bool = False,
 ) -> list[str]:
-    """Return the files of the app without which the program cannot start: its entry and what that always imports."""
+    """Return the files of the app without which the program cannot start: its entry and what that always imports.
+
+    ``read`` returns the imports of a file; with ``optional`` all of them count.
+    """
     mains = entry_files(entry, files)
     roots = ["", *({posixpath.dirname(entry.name)} if entry.kind == "script" else ())]
     waiting, needed = list(mains), dict.fromkeys(mains)
     while waiting:
         inside = waiting.pop(0)
-        is_main = inside in mains and entry.kind in {"script", "module"}
-        for found in imports(read(inside), package_of(inside), conditions, is_main=is_main) or ():
-            own = [name for root in roots for name in own_files(found.module, files, root)] if found.required else []
+        for found in read(inside):
+            counts = optional or found.required
+            own = [name for root in roots for name in own_files(found.module, files, root)] if counts else []
             waiting += [name for name in own if name not in needed]
             needed.update(dict.fromkeys(own))
     return list(needed)

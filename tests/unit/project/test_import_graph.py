@@ -84,4 +84,15 @@ FILES = {
     ],
 )  # fmt: skip
 def test_what_a_program_cannot_start_without(entry, needed):
-    assert import_graph.needed_files(entry, FILES, FILES.__getitem__) == needed
+    def read(inside):
+        return import_graph.imports(FILES[inside], import_graph.package_of(inside), None, is_main=False)
+
+    assert import_graph.needed_files(entry, FILES, read) == needed
+
+
+def test_what_a_program_may_import_too():
+    def read(inside):
+        return import_graph.imports(FILES[inside], import_graph.package_of(inside), None, is_main=False)
+
+    entry = Entry(kind="script", name="src/main.py")
+    assert "later.py" in import_graph.needed_files(entry, FILES, read, optional=True)
