@@ -141,6 +141,6 @@ def test_a_compiler_that_fails_is_one_error(place, built):
     for each in (
         "adder cannot be built: build_wheel of its backend",
         "error: expected parameter",
-        "-> ask for a version",
+        "-> read what its backend says above",
     ):
         assert each in done.text, done.text

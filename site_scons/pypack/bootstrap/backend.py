@@ -2,7 +2,8 @@
 #   backend  "module" or "module:object"        path  folders of the tree that come first on sys.path
 #   hook     the hook's name                    arguments  what it is called with
 #   answer   path of the JSON file to write: {"result": ...}; a hook that the backend lacks gives null
-#   opened   path of a JSON file to write, where it is given: the files that the hook opened
+#   opened   path of a JSON file to write, where it is given: the files that the hook opened, those below
+#            the current folder relative to it
 import importlib
 import json
 import os
@@ -13,7 +14,7 @@ def main(request):
     with open(request) as stream:
         asked = json.load(stream)
     sys.path[:1] = [os.path.abspath(folder) for folder in asked["path"]]  # in the place of this file's folder
-    opened = set()
+    opened, folder = set(), os.getcwd()
     if "opened" in asked:
         sys.addaudithook(lambda event, args: event == "open" and isinstance(args[0], str) and opened.add(args[0]))
     name, _, attributes = asked["backend"].partition(":")
@@ -26,7 +27,11 @@ def main(request):
         json.dump({"result": result}, stream)
     if "opened" in asked:
         with open(asked["opened"], "w") as stream:
-            json.dump(sorted(os.path.abspath(path) for path in opened.copy()), stream)
+            json.dump(sorted(inside(os.path.abspath(path), folder) for path in opened.copy()), stream)
+
+
+def inside(path, folder):
+    return os.path.relpath(path, folder) if path.startswith(folder + os.sep) else path
 
 
 if __name__ == "__main__":

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import folders
-from pypack.deps import manifests, metadata_cache, uv_settings
+from pypack.deps import manifests, metadata_cache
 from pypack.deps.build import backend as backends
+from pypack.deps.build import uv_python
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ def _ask(folder: Path, backend: Backend) -> tuple[dict[str, Any], list[str]]:
     """Return METADATA and entry_points.txt of a project, and the files that its backend opened."""
     with tempfile.TemporaryDirectory(prefix="pypack-") as name:
         out = Path(name)
-        eggs = set(folder.glob("**/*.egg-info")) if "setuptools" in backend.name else set()
         more, read_before = _call(folder, backend, out, "get_requires_for_build_wheel", None)
         whole = replace(backend, requires=(*backend.requires, *(more or ())))
         made, opened = _call(folder, whole, out, "prepare_metadata_for_build_wheel", str(out), None)
@@ -70,23 +68,13 @@ def _ask(folder: Path, backend: Backend) -> tuple[dict[str, Any], list[str]]:
                 "metadata": (out / str(made) / "METADATA").read_text(encoding="utf-8"),
                 "points": points.read_text(encoding="utf-8") if points.is_file() else "",
             }
-        for path in (set(folder.glob("**/*.egg-info")) - eggs) if "setuptools" in backend.name else ():
-            _remove(path)  # old setuptools leaves it in the user's folder
     return facts, [*read_before, *opened]
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _call(
     folder: Path, backend: Backend, out: Path, hook: str, *arguments: str | None
 ) -> tuple[list[str] | str | None, list[str]]:
-    """Call a hook in an environment with the build requirements; return its result and the files it opened."""
-    import uv
-
+    """Call a hook in a copy of the project, with the build requirements; return its result and the files it opened."""
     request, answer, opened = out / "asked.json", out / "answer.json", out / "opened.json"
     request.write_text(
         json.dumps({
@@ -95,19 +83,12 @@ def _call(
         }), encoding="utf-8",
     )  # fmt: skip
     answer.unlink(missing_ok=True)
-    command = [
-        uv.find_uv_bin(), "run", "--no-project", "--no-python-downloads", "--quiet", "--python", sys.executable,
-        *(argument for requirement in backend.requires for argument in ("--with", requirement)),
-        "python", "-B", "-s", str(folders.bootstrap() / "backend.py"), str(request),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=folder, env=uv_settings.environment(folder), stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, check=False, encoding="utf-8", errors="replace",
-    )  # fmt: skip
+    done = uv_python.run_in_copy(folder, backend.requires, ["-s", folders.bootstrap() / "backend.py", request])
     if done.returncode or not answer.is_file():
         tail = "".join(f"\n  {line}" for line in (done.stderr or done.stdout).strip().splitlines()[-_SHOWN_LINES:])
         raise InputError(
             f"{folder / 'pyproject.toml'} leaves its packages or commands to {backend.name}, which fails:{tail}",
-            hint="mend the file, or name what the build backend requires", docs=_READ,
+            hint=backends.advice(done.stderr) or "mend the file, or name what the build backend requires", docs=_READ,
         )  # fmt: skip
-    return json.loads(answer.read_text(encoding="utf-8"))["result"], json.loads(opened.read_text(encoding="utf-8"))
+    files = [str(folder / name) for name in json.loads(opened.read_text(encoding="utf-8"))]
+    return json.loads(answer.read_text(encoding="utf-8"))["result"], files

@@ -275,3 +275,26 @@ def test_a_project_in_a_folder_of_an_sdist(tmp_path):
     steps._unpack(work)
     assert [each.path for each in list_image(tmp_path / "tree.tar")] == ["p.py", "setup.py"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p-1.tar.gz", "tree.tar"]
+
+
+def test_a_project_of_ones_own_is_told_to_bring_its_wheel(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[build-system]\nrequires = ["maturin"]\n')
+    with pytest.raises(StepError) as caught:
+        backend.refuse(tmp_path, "tool", "3.13.1", is_folder=True)
+    assert "make its wheel where that tool is (pip wheel --no-deps .)" in str(caught.value)
+    with pytest.raises(StepError, match="ask for a version that has a wheel"):
+        backend.refuse(tmp_path, "tool", "3.13.1")
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("ModuleNotFoundError: No module named 'pkg_resources'", 'build-constraint-dependencies = ["setuptools<81"]'),
+        ("LookupError: setuptools-scm was unable to detect version", "set SETUPTOOLS_SCM_PRETEND_VERSION=VERSION"),
+        ("fatal: not a git repository (or any of the parent directories)", "build where its repository and git are"),
+        ("ModuleNotFoundError: No module named 'numpy'", "name what it imports in [build-system] requires"),
+        ("Traceback", ""),
+    ],
+)
+def test_advice_fits_what_a_backend_says(said, advice):
+    assert advice in backend.advice(said)

@@ -30,6 +30,10 @@ _FOREIGN = {
 """Build requirements that compile with another tool than the ``CC`` of the build environment."""
 
 
+OWN_WHEEL = (
+    "make its wheel where that tool is (pip wheel --no-deps .), and name the wheel: pypack build NAME.whl, or in the"
+    " requirements"
+)
 OWN = "read what its backend says above, and mend the project"
 _ADVICE = (
     (r"No module named '?pkg_resources", 'setuptools 82 has no pkg_resources any more: take an older one, by '
@@ -85,15 +89,18 @@ def read(tree: Path, label: str) -> Backend:
     return Backend(name=name, requires=tuple(requires or ()), path=tuple(path))
 
 
-def refuse(tree: Path, label: str, python: str) -> None:
-    """Raise :class:`StepError` for a tree that needs a tool that pypack has not, or another Python than ``python``."""
+def refuse(tree: Path, label: str, python: str, *, is_folder: bool = False) -> None:
+    """Raise :class:`StepError` for a tree that needs a tool that pypack has not, or another Python than ``python``.
+
+    ``is_folder``: it is a project of the user's own, not a package of an index.
+    """
     file = tree / "pyproject.toml"
     requirements = native.requirements(file.read_bytes()) if file.is_file() else set()
     for name in sorted(requirements & _FOREIGN.keys()):
         raise StepError(
             f"{label} has to be built from source, and {name}, which does that, takes {_FOREIGN[name]}:"
             " only what compiles by CC (setuptools) can be built here",
-            hint=OTHER,
+            hint=OWN_WHEEL if is_folder else OTHER,
             docs=READ,
         )
     from packaging.specifiers import InvalidSpecifier, SpecifierSet

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from pypack.deps.build import backend, build_environment, requires, toolchain, wheel_archive
+from pypack.deps.build import backend, build_environment, copied_files, requires, toolchain, wheel_archive
 from pypack.errors import StepError
 from pypack.steps import zig
 
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
     from pypack.deps.build.build_environment import BuildEnvironment
     from pypack.steps.step import Context
-
-RECORD = "pypack-build.json"
-"""File in a built wheel's .dist-info with its source and its build requirements."""
 
 
 def run(context: Context) -> None:
@@ -35,6 +31,8 @@ def run(context: Context) -> None:
     """
     tree, interpreter, *images = context.inputs
     params = context.params
+    if not images and copied_files.take_over(context):
+        return
     build_requirements = requires.fetch_requirements(context, tree, interpreter)
     target = {**params["target"], "runtime": images[0], "dev": images[-1]} if images else None
     native = bool(images)
@@ -51,8 +49,12 @@ def run(context: Context) -> None:
         _check(wheel, params, context.unhashed["accepted"])
         _warn(context, environment, wheel, native=native)
         wheel_archive.pack(
-            wheel, context.product, {RECORD: _record(params, build_requirements.versions, native=native)}
+            wheel,
+            context.product,
+            {wheel_archive.BUILD_RECORD: _record(params, build_requirements.versions, native=native)},
         )
+    if not native:
+        copied_files.remember(context)
 
 
 def _build_wheel(environment: BuildEnvironment, *, native: bool) -> str:
@@ -105,4 +107,4 @@ def _record(params: Any, versions: dict[str, str], *, native: bool) -> bytes:  #
         "requires": versions,
         **({"zig": zig.version()} if native else {}),
     }
-    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()
+    return wheel_archive.build_record(record)

@@ -9,12 +9,14 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import posixpath
 import re
 import tempfile
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pypack.errors import ArchiveError
@@ -24,6 +26,8 @@ from pypack.formats.image import ImageBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+BUILD_RECORD = "pypack-build.json"
+"""File in a built wheel's .dist-info with its source and its build requirements."""
 _INFO = re.compile(r"[^/]+\.dist-info")
 _DROPPED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -41,11 +45,21 @@ def open_wheel(path: Path) -> Iterator[Path]:
         yield wheel
 
 
-def pack(wheel: Path, archive: Path, extra: Mapping[str, bytes]) -> None:
-    """Write the wheel archive of a wheel; ``extra`` are files to add to its ``.dist-info`` (name -> content)."""
+def build_record(values: Mapping[str, object]) -> bytes:
+    """Return the text of the file that says what a wheel was built from (:data:`BUILD_RECORD`)."""
+    return (json.dumps(values, indent=1, sort_keys=True) + "\n").encode()
+
+
+def pack(
+    wheel: Path, archive: Path, extra: Mapping[str, bytes], replaced: Mapping[str, bytes] = MappingProxyType({})
+) -> None:
+    """Write the wheel archive of a wheel; ``extra`` are files to add to its ``.dist-info`` (name -> content).
+
+    ``replaced`` has contents of files in place of those of the wheel, by their path in it.
+    """
     with tempfile.TemporaryDirectory(prefix="pypack-wheel-", dir=archive.parent) as name:
         rewritten = Path(name) / wheel.name
-        _rewrite(wheel, rewritten, extra)
+        _rewrite(wheel, rewritten, extra, replaced)
         with ImageBuilder(wheel.name, folder=archive.parent) as builder:
             builder.add_file(wheel.name, rewritten)
             builder.write(archive)
@@ -57,7 +71,7 @@ def members_with(wheel: Path, text: bytes) -> list[str]:
         return [name for name in packed.namelist() if text in packed.read(name)]
 
 
-def _rewrite(wheel: Path, target: Path, extra: Mapping[str, bytes]) -> None:
+def _rewrite(wheel: Path, target: Path, extra: Mapping[str, bytes], replaced: Mapping[str, bytes]) -> None:
     """Rewrite a wheel reproducibly: members sorted and stored, one timestamp, two modes, RECORD in the same order."""
     try:
         with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(target, "w") as out:
@@ -68,7 +82,8 @@ def _rewrite(wheel: Path, target: Path, extra: Mapping[str, bytes]) -> None:
             text = io.StringIO()
             record = csv.writer(text, lineterminator="\n")
             for name in sorted(kept | added.keys()):
-                data = added[name] if name in added else packed.read(members[name])
+                data = added.get(name, replaced.get(name))
+                data = packed.read(members[name]) if data is None else data
                 executable = name not in added and bool(members[name].external_attr >> 16 & 0o100)
                 _write(out, name, data, executable=executable)
                 digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
