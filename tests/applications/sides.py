@@ -87,7 +87,7 @@ def _install(application: Application, source: Path, venv: Path) -> list[str | P
             "--project",
             source,
             "--frozen",
-            "--no-dev",
+            "--no-default-groups",
             "--no-editable",
             "--compile-bytecode",
             *extras,

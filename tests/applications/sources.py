@@ -28,7 +28,7 @@ def prepare(application: Application, room: Path) -> Path:
         if application.is_wheel:
             return archive
         tree = _unpack(archive, room)
-    for words in (["init", "-q"], ["add", "-A", "--force"], [*_WHO, "commit", "-qm", "As released"]):
+    for words in (["init", "-q"], ["add", "-A"], [*_WHO, "commit", "-qm", "As released"]):
         _git(tree, *words)
     _git(tree, "tag", f"v{application.version}")
     return tree
