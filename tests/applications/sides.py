@@ -42,12 +42,12 @@ def python() -> str:
     return str(Path(sysconfig.get_config_var("BINDIR")) / f"python3.{sys.version_info.minor}")
 
 
-def environment(room: Path, **more: str) -> dict[str, str]:
-    """Return what a program finds around it: a home and a terminal of one's own, nothing of this session's Python."""
+def environment(**more: str) -> dict[str, str]:
+    """Return what a program finds around it: nothing of this session's Python, a terminal of one width."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_UNWANTED)}
     own = str(Path(sys.executable).parent)
     kept["PATH"] = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if path != own)
-    return {**kept, "HOME": str(room / "work" / "home"), "COLUMNS": "160", "NO_PROXY": "*", **more}
+    return {**kept, "COLUMNS": "160", "NO_PROXY": "*", **more}
 
 
 def make_venv(application: Application, source: Path, room: Path) -> tuple[Ended, Side]:
@@ -71,7 +71,7 @@ def make_venv(application: Application, source: Path, room: Path) -> tuple[Ended
     if application.script:
         starts = {application.script: (str(folder / "python"), str(source / application.script))}
     side = Side(
-        name="venv", starts=starts, env=environment(room), python=(str(folder / "python"),), python_env={},
+        name="venv", starts=starts, env=environment(), python=(str(folder / "python"),), python_env={},
         paths=((str(venv), "{venv}"), (str(source), "{source}"), (sys.base_prefix, "{python}")),
     )  # fmt: skip
     return done, side
@@ -87,7 +87,7 @@ def _install(application: Application, source: Path, venv: Path) -> list[str | P
             "--project",
             source,
             "--frozen",
-            "--no-dev",
+            "--no-default-groups",
             "--no-editable",
             "--compile-bytecode",
             *extras,
@@ -122,7 +122,7 @@ def of_bundle(application: Application, room: Path) -> Side:
         link.unlink(missing_ok=True)
         link.symlink_to(file.name)
         starts[name] = (str(link),)
-    env = environment(room, PYPACK_CACHE_DIR=str(cache))
+    env = environment(PYPACK_CACHE_DIR=str(cache))
     return Side(
         name="bundle", starts=starts, env=env, python=(str(file),), python_env={"PYPACK_INTERPRETER": "1"},
         paths=((str(cache), "{cache}"), (str(file.parent), "{bin}"), (sys.base_prefix, "{python}")),

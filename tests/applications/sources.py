@@ -28,8 +28,11 @@ def prepare(application: Application, room: Path) -> Path:
         if application.is_wheel:
             return archive
         tree = _unpack(archive, room)
-    for words in (["init", "-q"], ["add", "-A", "--force"], [*_WHO, "commit", "-qm", "As released"]):
-        _git(tree, *words)
+    _git(tree, "init", "-q")
+    # what only sdists have is in no repository; a backend that writes it anew would change the version of a dirty tree
+    (tree / ".git/info/exclude").write_text("*.egg-info/\nPKG-INFO\n", encoding="utf-8")
+    _git(tree, "add", "-A")
+    _git(tree, *_WHO, "commit", "-qm", "As released")
     _git(tree, "tag", f"v{application.version}")
     return tree
 

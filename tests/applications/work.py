@@ -7,10 +7,12 @@ import hashlib
 import shlex
 import shutil
 import socket
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.applications import processes
@@ -19,7 +21,6 @@ from tests.applications.table import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.applications.sides import Side
     from tests.applications.table import Application
@@ -46,12 +47,19 @@ class Result:
 
 
 def do(application: Application, side: Side, room: Path, origin: str) -> list[Result]:
-    """Do all the work in ``room/work``, in which both sides work one after the other: paths are the same then."""
-    folder = room / "work"
-    shutil.rmtree(folder, ignore_errors=True)
+    """Do all the work in a new folder, whose path is as long on both sides; the logs of servers stay in ``room``.
+
+    It stands outside of any project: tools for code leave out what git ignores, and folders like .nox.
+    """
+    with tempfile.TemporaryDirectory(prefix="pypack-work-") as name:
+        return _do_in(Path(name) / "work", application, side, room, origin)
+
+
+def _do_in(folder: Path, application: Application, side: Side, room: Path, origin: str) -> list[Result]:
     inputs = HERE / "inputs" / application.name
     shutil.copytree(inputs, folder) if inputs.is_dir() else folder.mkdir()
     (folder / "home").mkdir()
+    env = {**side.env, "HOME": str(folder / "home")}
     port = _free_port()
     paths = (*side.paths, (str(folder), "{work}"), (origin, "{origin}"), (f":{port}", ":{port}"))
 
@@ -63,18 +71,18 @@ def do(application: Application, side: Side, room: Path, origin: str) -> list[Re
         filled = [word.replace("{port}", str(port)).replace("{origin}", origin) for word in template[1:]]
         return [*side.starts[template[0]], *filled]
 
-    listed = processes.run([*side.python, "-c", _LIST], cwd=folder, env={**side.env, **side.python_env}, limit=60)
+    listed = processes.run([*side.python, "-c", _LIST], cwd=folder, env={**env, **side.python_env}, limit=60)
     results = [result("packages", listed.text, listed.code == 0)]
     for line in application.work:
         fails = line[0] == "!"
-        ended = processes.run(words(line[fails:]), cwd=folder, env=side.env, limit=COMMAND_SECONDS)
+        ended = processes.run(words(line[fails:]), cwd=folder, env=env, limit=COMMAND_SECONDS)
         code = "its time was over" if ended.code is None else ended.code
         text = f"{ended.out}\n{ended.err}\nexit code: {code}"
         results.append(result(f"$ {shlex.join(line)}", text, ended.code is not None and (ended.code != 0) == fails))
     results += [result(name, text) for name, text in _files(folder)]
     if application.server:
         log = room / f"server-of-{side.name}.log"
-        with processes.serving(words(application.server), cwd=folder, env=side.env, log=log) as process:
+        with processes.serving(words(application.server), cwd=folder, env=env, log=log) as process:
             if fault := _wait(port, process):
                 results.append(result("server", f"{fault}\n{log.read_text(errors='replace')}", expected=False))
             else:
