@@ -157,7 +157,7 @@ def _first_usable(
             if provider.reachable(request, settings):
                 del reasons[name]
                 return provider, reasons
-            reasons[name] = _unreachable_reason(settings) + _unreachable_address(provider, request)
+            reasons[name] = _unreachable_reason(settings)
     return None, reasons
 
 
@@ -166,7 +166,7 @@ def _order(request: Request) -> list[str]:
     return sorted(request.target.providers, key=lambda name: not (request.prefer_host and name == "host"))
 
 
-def _unreachable_address(provider: Provider, request: Request) -> str:
+def _address(provider: Provider | None, request: Request) -> str:
     """Return the address that did not answer in brackets, or ``""``."""
     address = getattr(provider, "address", None)
     return f" ({address(request)})" if address else ""
@@ -179,7 +179,9 @@ def _unreachable_reason(settings: Settings) -> str:
 def _no_provider_error(
     request: Request, reasons: Mapping[str, str], table: Mapping[str, Provider], settings: Settings
 ) -> InputError:
-    why = "".join(f"\n  {name}: {reason}" for name, reason in reasons.items())
+    unreachable = _unreachable_reason(settings)
+    addresses = {name: _address(table.get(name), request) for name, reason in reasons.items() if reason == unreachable}
+    why = "".join(f"\n  {name}: {reason}{addresses.get(name, '')}" for name, reason in reasons.items())
     others = _versions_to_be_had(request, table, settings)
     listed = f"\nto be had for {request.target.name}: {', '.join(others)}" if others else ""
     ask = "ask for one of these with --python, or " if others else ""
