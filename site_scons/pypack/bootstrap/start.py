@@ -136,7 +136,7 @@ def set_path(facts, here, layers, own):
     if "alone" in facts:  # CPython adds the program's folder, that of <main>
         sys.path[:] = given + libraries + [own] + packages
     elif "package" in facts:  # the program is one of the packages
-        sys.path[:] = given + libraries + [own, app] + packages
+        sys.path[:] = given + libraries + [own, app + separator + "site-packages", app] + packages
     else:
         sys.path[:] = [app] + given + libraries + [own] + packages
 

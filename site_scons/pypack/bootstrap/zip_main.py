@@ -42,7 +42,7 @@ def run(bundle, entry):
     import runpy
 
     app = os.path.join(bundle, "app")
-    sys.path[0] = app
+    sys.path[:1] = [os.path.join(app, "site-packages"), app]  # the first is there if the program is a distribution
     if entry["kind"] == "script":
         sys.argv[0] = os.path.join(app, entry["name"])
         if "/" in entry["name"]:

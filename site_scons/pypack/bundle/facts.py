@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from pypack.bundle import starting
 from pypack.errors import StepError
 from pypack.formats import binaries
 from pypack.formats.binaries import loading
@@ -65,7 +66,10 @@ def of_app(image: Path, params: Mapping[str, Any]) -> dict[str, Any]:
         return {"floor": "", "floor_needed_by": "", "natives": []}
     facts = gather(binaries.look(image), {**params, "sentinels": []})
     natives = [native for native in facts["natives"] if not native["foreign"]]
-    modules = [{**native, "module": loading.is_module(native, params["suffixes"], ["app"])} for native in natives]
+    modules = [
+        {**native, "module": loading.is_module(native, params["suffixes"], [starting.OWN_SITE, "app"])}
+        for native in natives
+    ]
     return {"floor": facts["floor"], "floor_needed_by": facts["floor_needed_by"], "natives": modules}
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BOOTSTRAP = "boot/encodings"
 """The bootstrap in the app layer, without its suffix."""
+OWN_SITE = "app/site-packages"
+"""Where a program that is a distribution has its own wheel's files: some look for that name in their path."""
 _LONG = 32 << 10
 """Size of a script in bytes from which its bytecode is run, by a function of the bootstrap (one more frame)."""
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pypack.bundle.starting import Start
     from pypack.steps.step import Context
 
-_OWN_METADATA = re.compile(r"app/[^/]+\.dist-info/METADATA")
+_OWN_METADATA = re.compile(r"app/(?:site-packages/)?[^/]+\.dist-info/METADATA")
 _ALIGN = 8
 _CHUNK = 1 << 20
 _END_RECORD = 22
@@ -246,7 +246,7 @@ def launch_block(
     pairs += [*(("option", option) for option in params["options"]), ("site", params["site"])]
     if params["environment"] != "isolated":
         pairs.append(("environment", params["environment"]))
-    pairs.append(("path", "3:app"))
+    pairs += [("path", f"3:{folder}") for folder in ([starting.OWN_SITE] if params["package"] else []) + ["app"]]
     pairs += [("path", f"2:{path}") for path in _paths(facts)]
     pairs += [("pth", line) for line in _pth_lines(params, facts, entries, app_sizes)]
     if any(path.startswith("data/") for path in app_sizes):

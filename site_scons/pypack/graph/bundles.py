@@ -71,7 +71,7 @@ def _unsigned_bundle(plan: Plan) -> Step:
     return Step(
         product=f"{plan.output_dir}/{project.name}{target.suffix}",
         action="bundle",
-        version=4,
+        version=5,
         run=lazy_import("pypack.bundle.writer:run_bundle"),
         inputs=tuple(inputs),
         params={
@@ -137,7 +137,7 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
     return Step(  # a program may be bundled in several ways
         product=f"{plan.output_dir}/check-{hashlib.sha256(keys.encode()).hexdigest()[:8]}.json",
         action="check",
-        version=3,
+        version=4,
         run=lazy_import("pypack.project.bundle_check:run_check"),
         inputs=tuple(given.values()),
         params=params,
@@ -271,7 +271,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{output_dir}/app-{plan.compiler_id}{plan.variant}.tar",
         action="app",
-        version=9,
+        version=10,
         run=lazy_import("pypack.project.app:run_app"),
         inputs=tuple(inputs),
         params={

@@ -150,7 +150,7 @@ def _app_files(path: Path, bundle: verify.Bundle, project: Project) -> Iterator[
     app_reasons = app.reasons(project)
     default_reason = "the program's build backend puts it there" if project.package else "the program's own metadata"
     for info in _zip_entries(path, bundle):
-        source = _source_path(info.filename).removeprefix("app/")
+        source = _source_path(info.filename).removeprefix("app/").removeprefix("site-packages/")
         if not info.filename.startswith(("app/", "data/")):
             distribution, why = "bootstrap", "pypack: it starts the program, or describes it"
         else:

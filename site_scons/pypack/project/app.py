@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pypack.base import digests, folders
 from pypack.base.walk import walk_project
+from pypack.bundle import starting
 from pypack.bytecode import compiler_image
 from pypack.errors import InputError, StepError
 from pypack.project import import_graph
@@ -140,7 +141,7 @@ def _add_wheel(builder: ImageBuilder, wheel_archive_file: Path) -> None:
         wheels.unpack_wheel(wheel_builder, wheel)
         for path in wheel_builder.paths():
             if path.startswith(below):
-                builder.add(f"app/{path.removeprefix(below)}", wheel_builder.read(path))
+                builder.add(f"{starting.OWN_SITE}/{path.removeprefix(below)}", wheel_builder.read(path))
             elif path.startswith("data/"):
                 builder.add(path, wheel_builder.read(path))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from pypack.bundle import starting
 from pypack.deps import reasons
 from pypack.errors import StepError
 from pypack.formats import entry_points, selection
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _DOCS = "docs/dependencies.md"
 _SETTINGS = "docs/settings.md"
 _DATA_DOCS = "docs/launcher.md"
-_INFO = re.compile(r"app/[^/]+\.dist-info/(METADATA|entry_points\.txt)")
+_INFO = re.compile(r"app/(?:site-packages/)?[^/]+\.dist-info/(METADATA|entry_points\.txt)")
 _DATA = re.compile(r"[^/]+\.data/(?P<scheme>[^/]+)/(?P<path>.+)")
 _SHOWN = 10
 
@@ -151,9 +152,9 @@ def _places(name: str) -> list[str]:
     """Return the paths in the app's image at which a file of the wheel may be."""
     match = _DATA.fullmatch(name)
     if match is None:
-        paths = [f"app/{name}"]
+        paths = [f"app/{name}", f"{starting.OWN_SITE}/{name}"]
     elif match["scheme"] in {"purelib", "platlib"}:
-        paths = [f"app/{match['path']}"]
+        paths = [f"app/{match['path']}", f"{starting.OWN_SITE}/{match['path']}"]
     else:
         folders = ("data", "bin", "app/data", "app/bin", "app/scripts", "scripts")
         paths = [f"{folder}/{match['path']}" for folder in folders]
@@ -164,7 +165,8 @@ def _entry_faults(image: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]
     """Yield each module that the program begins in, or one of its commands, and that nothing in the bundle has."""
     if entry["kind"] == "script" or deps.get("site"):  # code in a .pth file may add what it likes
         return
-    paths = {member.path.partition(".")[0] for member in list_image(image)}
+    inside = (member.path.replace(f"{starting.OWN_SITE}/", "app/", 1) for member in list_image(image))
+    paths = {path.partition(".")[0] for path in inside}
     paths |= {folder for path in paths for folder in parents(path)}
     for module in dict.fromkeys(point.partition(":")[0] for _, point in entry["scripts"] or [("", entry["name"])]):
         top = module.split(".", 1)[0]
