@@ -86,6 +86,13 @@ def packages(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def projects(session: nox.Session) -> None:
+    """Build real applications (all, or those named behind --), compare their work with a virtual environment's."""
+    _system_packages(session, {"git": "git", "prlimit": "util-linux"})
+    session.run(_venv(session, "test"), "-m", "tests.applications", *session.posargs)
+
+
+@nox.session(python=False)
 def fuzz(session: nox.Session) -> None:
     """Fuzz the launcher's readers, 60 s each (-- --seconds 600), with libFuzzer; a finding is a failure."""
     _system_packages(session, {"clang": "clang", "llvm-profdata": "llvm"})

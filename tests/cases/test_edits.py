@@ -17,6 +17,7 @@ WORDS = ("app=app", "profile=dev", "runtime=host", "verbose=yes", "-j2")
 RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:\.pypack|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
 KINDS = {  # what a product is, by its path; the first that fits
     r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^\.pypack/fetch/": "fetch",
+    r"^\.pypack/apps/.*check-[0-9a-f]+\.json$": "check",
     r"^\.pypack/apps/.*\.layer$": "layer", r"^\.pypack/apps/.*facts": "facts",
     r"^\.pypack/wheels/.*\.json$": "contents",
     r"^\.pypack/wheels/.*\.part$": "pack", r"^\.pypack/wheels/": "wheel", r"^\.pypack/runtime/": "runtime",
@@ -33,7 +34,7 @@ x = ["{two}"]
 entry = "tool.py"
 exclude = ["wheels"]
 """
-APP = {"app", "bundle"}
+APP = {"app", "bundle", "check"}
 JOINED = {"layer", "facts"}
 WHEEL = {"fetch", "wheel", "pack", "contents"}
 
@@ -109,7 +110,7 @@ def test_twenty_edits(edit):
     after("12: a requirement that the lock met already", {"resolve", *APP})
     edit.project(f', "{edit.two}", "two>0"]', "]")
     after("13: a requirement less", {"resolve", *JOINED, *APP})
-    after("14: an extra", {"resolve", "bundle", *JOINED}, "extras=x")
+    after("14: an extra", {"resolve", "bundle", "check", *JOINED}, "extras=x")
     after("15: without it again", {"resolve", "bundle", *JOINED})
     edit.project('version = "1.5"', 'version = "1.6"')
     after("16: another version", APP)

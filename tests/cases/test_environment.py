@@ -57,6 +57,7 @@ def programs(place, wheels):
             (folder / "pkg").mkdir()
             (folder / "pkg/__init__.py").touch()
             (folder / "pkg/main.py").write_text(text)
+            (folder / "own.txt").write_text("own words")
             (folder / "pyproject.toml").write_text(project(kind))
         elif kind == "module":
             (folder / "__main__.py").write_text(text)
@@ -78,6 +79,7 @@ def programs(place, wheels):
             f"[project]\nname = 'probe'\nversion = '1.0'\ndependencies = {needs}\n"
             f"[project.scripts]\nprobe = 'pkg.main:main'\n{more}"
             "[tool.hatch.build.targets.wheel]\npackages = ['pkg']\n"
+            "shared-data = {'own.txt' = 'share/thing/own.txt'}\n"
             "[tool.hatch.metadata]\nallow-direct-references = true\n"
         )
 
@@ -144,6 +146,8 @@ def test_what_a_program_sees(told, venv, kind):
     assert any(Path(each, "thing").is_dir() for each in ours["site packages"])
     assert ours["colorsys"].startswith(ours["base prefix"])
     assert ours["data"] == theirs["data"] == ["some words", "setting"]
+    if kind == "command":  # its own wheel brings data into a folder that a package's has too
+        assert (prefix / "share/thing/own.txt").read_text() == "own words"
     assert "thing-tool" in ours["scripts"]
     assert ours["source"], "inspect finds the program's source"
 
@@ -198,7 +202,9 @@ def test_one_of_several_commands_restarts_itself(told):
 
 
 def test_a_standard_environment(place, tmp_path):
-    (tmp_path / "tool.py").write_text("import own, sys; print(own.__file__, sys.path[0].endswith('app'))")
+    (tmp_path / "tool.py").write_text(
+        "def run():\n import own, sys; print(own.__file__, sys.path[0].endswith('app'))\nrun()"
+    )
     (tmp_path / "more").mkdir()
     (tmp_path / "more/own.py").write_text("")
     for value, code in (("standard", 0), ("isolated", 1)):

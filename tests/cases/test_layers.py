@@ -129,7 +129,7 @@ def test_an_app_s_new_version_unpacks_its_app_layer_only_and_programs_share_the_
     script = place.path / "apps/look/look.py"
     script.write_text(f"{script.read_text()}print('new version', {ONCE})\n")
     made, _ = build(place, "look")
-    assert sorted(action for action, _ in made) == ["app", "bundle"]
+    assert sorted(action for action, _ in made) == ["app", "bundle", "check"]
     again = start(place.bundle("look"), env={"PYPACK_DEBUG": "1"})
     assert again.out.endswith(f"new version {ONCE}\n")
     assert unpacked(again) == ["app"]
@@ -153,7 +153,7 @@ def test_a_change_of_one_requirement_makes_only_that_package_s_parts_again(place
     requirements.write_text(before.replace(f"two-{OLD}", f"two-{NEW}"))
     made, _ = build(place, "look")
     assert sorted(action for action, _ in made) == [
-        "bundle", "contents", "facts", "fetch", "layer", "pack", "resolve", "wheel",
+        "bundle", "check", "contents", "facts", "fetch", "layer", "pack", "resolve", "wheel",
     ]  # fmt: skip
     assert {name.split("-")[0] for action, name in made if action in {"contents", "fetch", "pack", "wheel"}} == {"two"}
     requirements.write_text(before)

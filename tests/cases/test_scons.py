@@ -43,12 +43,12 @@ def test_a_changed_app_file_redoes_app_and_bundle_only(checkout, own_cache, star
     checkout.scons(*own_cache)
     script = checkout.path / "examples/hello/hello.py"
     script.write_text(script.read_text() + "\nprint('changed')\n")
-    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle"]
+    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle", "check"]
     assert "changed" in start(checkout.bundle("hello")).out
     os.utime(script, (1, 1))
     assert steps(checkout.scons(*own_cache)) == []
     (script.parent / "more.py").write_text("x = 1\n")
-    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle"]
+    assert sorted(steps(checkout.scons(*own_cache))) == ["app", "bundle", "check"]
     (script.parent / "more.py").unlink()
     script.write_text(script.read_text().removesuffix("\nprint('changed')\n"))
     back = checkout.scons(*own_cache, "verbose=yes")

@@ -38,6 +38,11 @@ def contents(files: Iterable[tuple[str, Path]], memory: Path | None) -> dict[str
     return digests
 
 
+def is_executable(digest: str) -> bool:
+    """Say whether the file of a digest of :func:`contents` was executable."""
+    return not digest.startswith("0\0")
+
+
 def whole(parts: dict[str, str]) -> str:
     """Return one hash over names and hashes, in their order."""
     return hashlib.sha256("".join(f"{name}\0{part}\n" for name, part in parts.items()).encode()).hexdigest()

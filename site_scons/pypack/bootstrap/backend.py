@@ -2,6 +2,7 @@
 #   backend  "module" or "module:object"        path  folders of the tree that come first on sys.path
 #   hook     the hook's name                    arguments  what it is called with
 #   answer   path of the JSON file to write: {"result": ...}; a hook that the backend lacks gives null
+#   opened   path of a JSON file to write, where it is given: the files that the hook opened
 import importlib
 import json
 import os
@@ -12,6 +13,9 @@ def main(request):
     with open(request) as stream:
         asked = json.load(stream)
     sys.path[:1] = [os.path.abspath(folder) for folder in asked["path"]]  # in the place of this file's folder
+    opened = set()
+    if "opened" in asked:
+        sys.addaudithook(lambda event, args: event == "open" and isinstance(args[0], str) and opened.add(args[0]))
     name, _, attributes = asked["backend"].partition(":")
     backend = importlib.import_module(name)
     for attribute in filter(None, attributes.split(".")):
@@ -20,6 +24,9 @@ def main(request):
     result = hook(*asked["arguments"]) if hook else None
     with open(asked["answer"], "w") as stream:
         json.dump({"result": result}, stream)
+    if "opened" in asked:
+        with open(asked["opened"], "w") as stream:
+            json.dump(sorted(os.path.abspath(path) for path in opened.copy()), stream)
 
 
 if __name__ == "__main__":

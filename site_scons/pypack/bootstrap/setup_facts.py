@@ -1,18 +1,21 @@
 # Runs a setup.py as setuptools does, as far as its settings (setup.cfg and pyproject.toml too), and prints them as JSON.
-# Started by uv with a setuptools beside it; what the setup.py itself prints goes to standard error.
+# Started by uv in the project's folder, with its build requirements; what the setup.py itself prints goes to standard error.
+# With the facts goes "opened": the files that were opened for them.
 import json
 import os
 import sys
 
 
-def main(folder):
+def main():
     answer = os.dup(1)
     os.dup2(2, 1)
-    os.chdir(folder)
-    sys.path.insert(0, folder)
+    sys.path.insert(0, os.getcwd())
     sys.argv[:] = ["setup.py"]
     import setuptools
     from distutils import core
+
+    opened = set()
+    sys.addaudithook(lambda event, args: event == "open" and isinstance(args[0], str) and opened.add(args[0]))
 
     if os.path.exists("setup.py"):
         found = core.run_setup("setup.py", stop_after="config")
@@ -29,7 +32,9 @@ def main(folder):
         "requires_python": str(getattr(found, "python_requires", None) or ""),
         "dependencies": lines(found.install_requires),
         "extras": {name: lines(value) for name, value in (found.extras_require or {}).items()},
+        "scripts": lines(found.scripts),
         "entry_points": {name: lines(value) for name, value in points.items()},
+        "opened": sorted(os.path.abspath(path) for path in opened.copy()),
     }
     os.write(answer, json.dumps(told).encode())
 
@@ -39,4 +44,4 @@ def lines(value):
     return [row.strip() for row in rows if row.strip() and not row.strip().startswith("#")]
 
 
-main(sys.argv[1])
+main()

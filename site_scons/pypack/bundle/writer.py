@@ -70,9 +70,9 @@ def run_bundle(context: Context) -> None:
         _append_app(out, app, entries, described, params, facts)
     context.product.chmod(0o755)
     _verify(context)
-    context.settings.display.result(context.params["name"], context.params["target"], _summary(context, described))
-    for line in json.loads(checked.read_text(encoding="utf-8"))["warnings"] if checked else ():
-        context.say(f"  warning: {line}")
+    warnings = json.loads(checked.read_text(encoding="utf-8"))["warnings"] if checked else []
+    details = [*_summary(context, described), *(f"warning: {line}" for line in warnings)]
+    context.settings.display.result(context.params["name"], context.params["target"], details)
 
 
 def _version(app: Path, stated: str) -> str:
@@ -249,6 +249,8 @@ def launch_block(
     pairs.append(("path", "3:app"))
     pairs += [("path", f"2:{path}") for path in _paths(facts)]
     pairs += [("pth", line) for line in _pth_lines(params, facts, entries, app_sizes)]
+    if any(path.startswith("data/") for path in app_sizes):
+        pairs.append(("data", "3:data"))
     if facts.get("deps", {}).get("data"):
         pairs.append(("data", "2:data"))
     pairs += [("sentinel", f"1:{size}:{path}") for path, size in sorted(facts["runtime"]["sizes"].items())]

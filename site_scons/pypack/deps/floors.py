@@ -27,12 +27,22 @@ def lowest_working_floor(explanation: str, target: Target, resolve: Callable[[Ta
     """
     if not any(phrase in explanation for phrase in _NO_WHEEL):
         return ""
+    return lowest_floor(target, resolve)
+
+
+def lowest_floor(target: Target, resolve: Callable[[Target], object]) -> str:
+    """Return the lowest floor above the target's with which ``resolve`` succeeds (``glibc = "2.28"``), or ``""``."""
     name = targets.floor_name(target)
     higher = [replace(target, floor=version) for version in _HIGHER.get(target.wheels, ())]
     for candidate in higher:
         if candidate.floor_version > target.floor_version and _succeeds(resolve, candidate):
             return f'{name} = "{candidate.floor}"'
     return ""
+
+
+def option(floor: str) -> str:
+    """Return a floor (``glibc = "2.28"``) as an option of the command line."""
+    return f"--floor {floor.replace(' ', '').replace(chr(34), '')}"
 
 
 def resolve_or_name_floor(target: Target, resolve: Callable[[Target], str], *, offline: bool, prefix: str = "") -> str:
@@ -46,9 +56,8 @@ def resolve_or_name_floor(target: Target, resolve: Callable[[Target], str], *, o
         floor = "" if offline else lowest_working_floor(error.what, target, resolve)
         hint = error.hint
         if floor:
-            option = floor.replace(" ", "").replace('"', "")
             hint = (
-                f"ask for a newer system, for which there are wheels: --floor {option}, or [tool.pypack] floors ="
+                f"ask for a newer system, for which there are wheels: {option(floor)}, or [tool.pypack] floors ="
                 f" {{ {floor} }}; or for another version, or target"
             )
         raise StepError(f"{prefix}{error.what}", hint=hint, docs=error.docs) from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from pypack.deps import requirements
-from pypack.errors import StepError
+from pypack.errors import InputError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +26,10 @@ def enforce_hashes(text: str, file: Path, lines: Iterable[str]) -> str:
     ``lines`` are the requirements of ``file``. Packages without a hash in them are unchanged. Raises :class:`StepError`
     that names every package of which no file is left.
     """
+    lines = list(lines)
     given = _hashes_by_package(lines)
+    if "--require-hashes" in lines:
+        _refuse_unhashed(text, file, given)
     if not given:
         return text
     head, *blocks = text.split(_BEGIN)
@@ -39,6 +43,18 @@ def enforce_hashes(text: str, file: Path, lines: Iterable[str]) -> str:
             docs=_READ,
         )
     return _BEGIN.join([head, *kept])
+
+
+def _refuse_unhashed(text: str, file: Path, given: Mapping[str, set[str]]) -> None:
+    """Raise :class:`InputError` for packages without a hash where ``--require-hashes`` asks for all of them."""
+    packages = tomllib.loads(text).get("packages", [])
+    missing = [name for row in packages if (name := str(row.get("name", ""))) and canonicalize_name(name) not in given]
+    if missing:
+        raise InputError(
+            f"{file} has --require-hashes, and no hash of {', '.join(missing)}",
+            hint="add the hashes (uv pip compile --generate-hashes, pip-compile --generate-hashes), or remove the line",
+            docs=_READ,
+        )
 
 
 def _hashes_by_package(lines: Iterable[str]) -> dict[str, set[str]]:

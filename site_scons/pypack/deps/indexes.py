@@ -73,7 +73,7 @@ def logins(dependencies: Dependencies) -> Login:
 
 def _configured_indexes(dependencies: Dependencies) -> Iterator[Index]:
     """Yield the indexes in the settings of uv and in the program's own files."""
-    variables, tables = uv_settings.variables(), list(uv_settings.tables(dependencies.base))
+    variables, tables = uv_settings.variables(dependencies.base), list(uv_settings.tables(dependencies.base))
     texts = [*variables.values(), *_strings(tables), *_dependency_texts(dependencies)]
     named = {name: url for value in variables.values() for name, url in _NAMED.findall(value)}
     for table in tables:

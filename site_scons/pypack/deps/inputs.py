@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
 
-from pypack.deps import manifests
+from pypack.deps import foreign, manifests
+from pypack.deps.build import folder as local
 from pypack.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pypack.deps.manifests import Manifest
 
 _READ = "docs/dependencies.md"
+_REQUIREMENTS = ("requirements.txt", "requirements.in")
 
-Kind = Literal["pylock", "uv-lock", "pyproject", "requirements", "backend", "setup", "script", "wheels", "venv"]
+Kind = Literal[
+    "pylock", "uv-lock", "pyproject", "requirements", "exported", "backend", "setup", "script", "wheels", "venv"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,9 @@ class Dependencies:
     are those chosen of a pyproject.toml, a setup.py or a lock. ``manifest`` holds the program's own requirements, as
     far as they can be read without a build: a lock is compared with it. ``wheels`` are wheels given as files; they and
     their requirements are added. ``origin`` is the input that would count without the pylock.toml that was found: a
-    lock of pypack's is compared with it. ``lock`` is the path of such a lock, which may not exist.
+    lock of pypack's is compared with it. ``lock`` is the path of such a lock, which may not exist. ``program`` is the
+    folder of the program where it is a distribution: requirements that name this folder add only what it requires.
+    ``wheel_extras`` are the extras asked for of each wheel.
     """
 
     kind: Kind
@@ -39,6 +46,8 @@ class Dependencies:
     wheels: tuple[Path, ...] = ()
     origin: Dependencies | None = None
     lock: Path | None = None
+    program: Path | None = None
+    wheel_extras: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def base(self) -> Path:
@@ -67,7 +76,15 @@ def kind_of(path: Path) -> Kind:
         return "pylock" if name == "pylock.toml" or name.startswith("pylock.") else "pyproject"
     if name in {"setup.py", "setup.cfg"}:
         return "setup"
+    if foreign.is_foreign(name):
+        return "exported"
     return "script" if name.endswith((".py", ".pyw")) else "requirements"
+
+
+def locked_script(dependencies: Dependencies) -> Path | None:
+    """Return the script of a lock that ``uv lock --script`` made; None for a project's."""
+    file = dependencies.file
+    return file.with_suffix("") if dependencies.kind == "uv-lock" and file.name != "uv.lock" else None
 
 
 def find(
@@ -81,6 +98,7 @@ def find(
     groups: tuple[str, ...] = (),
     venv: Path | None = None,
     wheels: tuple[Path, ...] = (),
+    wheel_extras: Mapping[Path, tuple[str, ...]] | None = None,
     renew: bool = False,
 ) -> tuple[Dependencies | None, tuple[str, ...]]:
     """Return the input that counts (None: no packages), and the lines to show about it.
@@ -101,16 +119,24 @@ def find(
     if dependencies is None and not alone and not renew and (folder / "pylock.toml").is_file():
         dependencies = Dependencies(kind="pylock", file=folder / "pylock.toml", manifest=manifest)
     if dependencies is None:
+        if not alone and not (manifest and manifest.name) and (error := foreign.unread(folder)):
+            raise error
         if extras or groups:
             raise InputError("extras and groups are of a pyproject.toml, and there is none", docs=_READ)
         return None, ()
-    _check_chosen(dependencies, extras, groups)
+    offered = manifest if dependencies.kind == "wheels" else dependencies.manifest
+    _check_chosen(dependencies, offered, extras, groups)
     lock_file = _lock_path(folder, dependencies, (script or next(iter(wheels), None)) if alone else None)
-    dependencies = replace(dependencies, extras=extras, groups=groups, wheels=wheels, lock=lock_file)
+    dependencies = replace(
+        dependencies, extras=extras, groups=groups, wheels=wheels, wheel_extras=wheel_extras or {}, lock=lock_file
+    )
     if not renew:
         dependencies = _prefer_lock(dependencies, lock_file, named=named)
-    unread = "" if named else _describe_unread(folder, dependencies, manifest)
-    return dependencies, (f"packages are named by {dependencies.described}{unread}",)
+    if named:
+        return dependencies, (f"packages are named by {dependencies.described}",)
+    unread = _describe_unread(folder, dependencies, manifest)
+    warnings = () if alone else _lock_warnings(folder, dependencies)
+    return dependencies, (f"packages are named by {dependencies.described}{unread}", *warnings)
 
 
 def _read_named(path: Path, manifest: Manifest | None) -> Dependencies:
@@ -119,6 +145,8 @@ def _read_named(path: Path, manifest: Manifest | None) -> Dependencies:
     if not path.is_file():
         raise InputError(f"requirements file {path} does not exist", hint="check the path after -r / requirements=")
     kind = kind_of(path)
+    if kind == "exported" and foreign.exportable(path) is None:
+        raise foreign.cannot_read(path)
     if kind == "script":
         return Dependencies(kind=kind, file=path, manifest=_read_inline(path))
     if kind == "pyproject":
@@ -202,7 +230,11 @@ def _read_origin(dependencies: Dependencies, file: Path) -> Dependencies:
 def _detect(folder: Path, manifest: Manifest | None, script: Path | None, *, alone: bool) -> Dependencies | None:
     inline = manifests.script(script) if script and script.is_file() else None
     if inline and script:
-        return Dependencies(kind="script", file=script, manifest=inline)
+        locked = script.with_name(f"{script.name}.lock")  # made by uv lock --script
+        return Dependencies(
+            kind="uv-lock" if locked.is_file() else "script", file=locked if locked.is_file() else script,
+            manifest=inline,
+        )  # fmt: skip
     return None if alone else _detect_in_folder(folder, manifest)
 
 
@@ -210,18 +242,37 @@ def _detect_in_folder(folder: Path, manifest: Manifest | None) -> Dependencies |
     """Return the input in a folder, a pylock.toml aside; None where no file names packages."""
     if (folder / "uv.lock").is_file():
         return Dependencies(kind="uv-lock", file=folder / "uv.lock", manifest=manifest)
-    if manifest and manifest.file.name == "pyproject.toml" and manifest.states_dependencies:
-        return Dependencies(kind=_manifest_kind(manifest), file=manifest.file, manifest=manifest)
-    if (folder / "requirements.txt").is_file():
-        return Dependencies(kind="requirements", file=folder / "requirements.txt")
-    if manifest and manifest.file.name != "pyproject.toml" and manifest.states_dependencies:
-        return Dependencies(kind="setup", file=manifest.file, manifest=manifest)
-    return None
+    stated = manifest if manifest and manifest.states_dependencies else None
+    requirements = _requirements_file(folder)
+    if (stated or requirements is None) and (file := foreign.exportable_in(folder)):
+        return Dependencies(kind="exported", file=file, manifest=manifest)
+    if stated and stated.file.name != "pyproject.toml" and requirements and _names_program(requirements, folder):
+        return Dependencies(kind="requirements", file=requirements)
+    if stated:
+        kind = _manifest_kind(stated) if stated.file.name == "pyproject.toml" else "setup"
+        return Dependencies(kind=kind, file=stated.file, manifest=stated)
+    return Dependencies(kind="requirements", file=requirements) if requirements else None
+
+
+def _names_program(requirements: Path, folder: Path) -> bool:
+    """Say whether a requirements file adds to what the program in ``folder`` requires, by a line such as ``-e .``."""
+    text = requirements.read_text(encoding="utf-8", errors="replace")
+    paths = local.local_paths(text.splitlines(), requirements.parent)
+    return any(path.resolve() == folder.resolve() for path in paths)
+
+
+def _requirements_file(folder: Path) -> Path | None:
+    """Return the requirements file of a folder: the usual one, else the only one in its folder ``requirements``."""
+    for name in _REQUIREMENTS:
+        if (folder / name).is_file():
+            return folder / name
+    nested = foreign.requirement_folder(folder)
+    return nested[0] if len(nested) == 1 else None
 
 
 def _describe_unread(folder: Path, dependencies: Dependencies, manifest: Manifest | None) -> str:
     """Return a clause with the other files that name packages and are not read; ``""`` where there are none."""
-    names = ("pylock.toml", "uv.lock", "requirements.txt")
+    names = ("pylock.toml", "uv.lock", *_REQUIREMENTS, *(file.name for file in foreign.beside(folder)))
     read = {dependencies.file, dependencies.origin.file} if dependencies.origin else {dependencies.file}
     others = [name for name in names if (folder / name).is_file() and folder / name not in read]
     if dependencies.kind in {"script", "requirements"} and manifest and manifest.dependencies:
@@ -229,10 +280,23 @@ def _describe_unread(folder: Path, dependencies: Dependencies, manifest: Manifes
     return f"; {', '.join(others)} beside it is not read" if others else ""
 
 
-def _check_chosen(dependencies: Dependencies, extras: tuple[str, ...], groups: tuple[str, ...]) -> None:
-    if not extras and not groups:
+def _lock_warnings(folder: Path, dependencies: Dependencies) -> tuple[str, ...]:
+    """Return a warning for each lock of another tool that holds other versions than those that are taken."""
+    if dependencies.kind in {"pylock", "uv-lock", "exported", "venv"}:
+        return ()
+    return tuple(
+        f"warning: {file.name} is not followed: versions are the newest that {dependencies.file.name} allows"
+        f" -> {file.remedy}, then build with -r requirements.txt"
+        for file in foreign.beside(folder)
+        if file.export
+    )
+
+
+def _check_chosen(
+    dependencies: Dependencies, manifest: Manifest | None, extras: tuple[str, ...], groups: tuple[str, ...]
+) -> None:
+    if (not extras and not groups) or dependencies.kind == "exported":  # the tool that exports knows its own
         return
-    manifest = dependencies.manifest
     if manifest is None or dependencies.kind == "script":
         raise InputError(f"{dependencies.file} has no extras and no groups", hint="leave them out", docs=_READ)
     offers = {"extra": (extras, manifest.extras), "group": (groups, manifest.groups)}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pypack.download.web import Login
 
 _READ = "docs/dependencies.md"
+_PACKAGE = "[[packages]]\n"
 STAMP = "# made from: "
 """Start of the first line of a lock below .pypack/, before the hash of its inputs."""
 
@@ -53,6 +54,23 @@ def check_form(table: Mapping[str, Any], path: Path) -> None:
         Pylock.from_dict(table)
     except PylockValidationError as error:
         raise InputError(f"{path} is not a lock: {error}", hint="make it again", docs=_READ) from error
+
+
+def without_folder(text: str, folder: Path | None, base: Path) -> str:
+    """Return a lock's text without the packages that come from ``folder`` itself, as ``-e .`` does.
+
+    Paths in the lock count from ``base``. None leaves it unchanged.
+    """
+    packages = tomllib.loads(text).get("packages", []) if folder else []
+    head, *blocks = text.split(_PACKAGE)
+    if folder is None or len(blocks) != len(packages):
+        return text
+    kept = [
+        block
+        for block, row in zip(blocks, packages, strict=True)
+        if "directory" not in row or (base / str(row["directory"].get("path", ""))).resolve() != folder.resolve()
+    ]
+    return _PACKAGE.join([head, *kept])
 
 
 def is_current(path: Path, stamp: str) -> bool:

@@ -23,9 +23,7 @@ def files(dependencies: Dependencies) -> tuple[Path, ...]:
         case "pyproject":
             local = [*dependencies.requirements, *folder.uv_paths(dependencies.file)]
             paths = folder.metadata(local, dependencies.base)
-        case "setup" | "backend":
-            paths = manifests.settings_files(dependencies.base)
-        case "pylock" | "uv-lock":
+        case "pylock" | "uv-lock" | "exported":
             paths = [dependencies.file]
         case _:
             paths = []
@@ -37,6 +35,6 @@ def part(dependencies: Dependencies) -> str:
     manifest = dependencies.manifest
     if dependencies.kind == "script":
         return manifests.script_block(dependencies.file)
-    if manifest is None or dependencies.kind not in {"pyproject", "pylock", "uv-lock"}:
+    if manifest is None or dependencies.kind in {"requirements", "venv", "wheels"}:
         return ""
     return json.dumps([manifest.requires_python, dependencies.requirements])

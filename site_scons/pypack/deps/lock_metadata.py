@@ -16,6 +16,7 @@ from pypack.deps import manifests, requirements
 from pypack.deps.build import folder as local
 from pypack.deps.secrets import without_secrets
 from pypack.errors import InputError
+from pypack.steps.step import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 _READ = "docs/dependencies.md"
 _BEGIN = "\n[tool.pypack]\n"
-_BACKENDS = ("setuptools", "hatch", "poetry", "flit", "pdm")
-_SOURCES = ("setup.py", "setup.cfg", "*requirements*.txt", "*.in")
 _HASH = re.compile(r"\s+--hash[= ]\S+")
 
 
@@ -131,16 +130,12 @@ def _lines(dependencies: Dependencies) -> Iterator[str]:
 
 
 def _unlisted_inputs(dependencies: Dependencies) -> list[str]:
-    """Return inputs of a lock that are not lines of requirements: files of the build backend and of local projects."""
+    """Return inputs of a lock that are not lines of requirements: files of local projects, another tool's lock."""
     if dependencies.kind == "requirements":
         return [_project_inputs(file) for file in local.metadata_of_files(requirements.files(dependencies.file))]
-    if dependencies.kind != "backend":
-        return []
-    folder = dependencies.base
-    tables = manifests.read_toml(folder / "pyproject.toml").get("tool", {})
-    settings = [json.dumps(tables[name], sort_keys=True, default=str) for name in _BACKENDS if name in tables]
-    files = sorted({path for pattern in _SOURCES for path in folder.glob(pattern) if path.is_file()})
-    return settings + [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    if dependencies.kind == "exported":
+        return [file_digest(dependencies.file)]
+    return []
 
 
 def _project_inputs(file: Path) -> str:
@@ -272,8 +267,7 @@ def outdated(metadata: LockMetadata, dependencies: Dependencies, options: Iterab
         )
     faults += _requirement_changes(was.requirements, now.requirements)
     if not faults and was.stamp != now.stamp:
-        causes = "what its build backend reads has changed", "hashes have changed, or what a local project needs"
-        faults.append(causes[origin.kind != "backend"])
+        faults.append("hashes have changed, or what a local project needs")
     yield from faults
 
 

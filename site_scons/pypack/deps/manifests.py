@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from pypack.base import folders, records
+from pypack.base import folders
+from pypack.deps import metadata_cache, requirements
+from pypack.deps.build import backend, uv_python
 from pypack.errors import InputError
 from pypack.formats import entry_points
 
@@ -24,9 +23,10 @@ if TYPE_CHECKING:
 _READ = "docs/dependencies.md"
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The regular expression that the specification of inline script metadata (PEP 723) gives."""
+_EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']+)["']""")
+_EXTRA_FIRST = re.compile(r"""(?<=;)\s*extra\s*==\s*["'][^"']+["']\s+and\b""")
+_IS_EXTRA = re.compile(r"""\s*(?:\band|;)\s*extra\s*==\s*["'][^"']+["']\s*$""")
 _IN_INFO = re.compile(r"[^/]+\.dist-info/(METADATA|entry_points\.txt)")
-_SETTINGS = ("*.toml", "*.cfg", "*.py", "*.txt", "*.in", "VERSION*", "README*")
-"""Globs of the files that a build backend may read metadata from, besides a version in a module."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,9 @@ class Manifest:
     """The metadata of a program. ``file`` is the file that it was read from.
 
     ``dependencies``, ``extras`` and ``groups`` (flattened) are requirements as PEP 508 writes them; ``scripts`` and
-    ``gui_scripts`` map command names to ``module:function``. ``dynamic`` names what only a build backend can tell;
-    ``built``: there is a build backend, so the program is a distribution that can be built to a wheel.
+    ``gui_scripts`` map command names to ``module:function``; ``script_files`` are files that are commands by themselves
+    (``setup(scripts=…)``). ``dynamic`` names what only a build backend can tell; ``built``: there is a build backend,
+    so the program is a distribution that can be built to a wheel.
     """
 
     file: Path
@@ -48,6 +49,7 @@ class Manifest:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     gui_scripts: Mapping[str, str] = field(default_factory=dict)
+    script_files: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
     built: bool = False
 
@@ -57,10 +59,30 @@ class Manifest:
         return bool(self.dependencies or self.extras or self.groups or "dependencies" in self.dynamic)
 
     def chosen(self, extras: Iterable[str], groups: Iterable[str]) -> tuple[str, ...]:
-        """Return the requirements of the program itself, of some extras and of some groups."""
-        selected = [line for name in extras for line in self.extras.get(canonicalize_name(name), ())]
-        selected += [line for name in groups for line in self.groups.get(canonicalize_name(name), ())]
-        return (*self.dependencies, *selected)
+        """Return the requirements of the program itself, of some extras and of some groups.
+
+        What names the program (``all = ["program[fast]"]``) stands for those extras: an index may have another
+        package of that name.
+        """
+        lines = [*self.dependencies]
+        waiting: list[str] = [canonicalize_name(name) for name in extras]
+        visited: set[str] = set()
+        while waiting:
+            if (name := waiting.pop(0)) not in visited:
+                visited.add(name)
+                lines += self.extras.get(name, ())
+                waiting += [extra for line in self.extras.get(name, ()) for extra in self._own_extras(line) or ()]
+        lines += [line for name in groups for line in self.groups.get(canonicalize_name(name), ())]
+        return tuple(line for line in lines if self._own_extras(line) is None)
+
+    def _own_extras(self, line: str) -> list[str] | None:
+        """Return the extras of this very program that a requirement asks for; None for any other requirement."""
+        if not self.name or not line.lower().startswith(self.name[:1].lower()):
+            return None
+        requirement = requirements.parsed(line)
+        if requirement is None or canonicalize_name(requirement.name) != canonicalize_name(self.name):
+            return None
+        return [canonicalize_name(extra) for extra in requirement.extras]
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -133,29 +155,59 @@ def script_table(file: Path) -> dict[str, Any] | None:
 
 def wheel(file: Path) -> Manifest:
     """Return the manifest of a wheel's METADATA and entry points."""
-    import zipfile
+    return of_metadata(file, **packed_metadata(file))
 
-    from packaging.metadata import parse_email
+
+def packed_metadata(file: Path) -> dict[str, str]:
+    """Return the arguments of :func:`of_metadata` for a wheel."""
+    import zipfile
 
     try:
         with zipfile.ZipFile(file) as packed:
             names = {name.rsplit("/", 1)[-1]: name for name in packed.namelist() if _IN_INFO.fullmatch(name)}
-            facts, _ = parse_email(packed.read(names["METADATA"]))
             points = packed.read(names["entry_points.txt"]).decode("utf-8") if "entry_points.txt" in names else ""
+            return {"metadata": packed.read(names["METADATA"]).decode("utf-8"), "points": points}
     except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is no wheel: {error}", hint="name a file that a build backend made") from error
+
+
+def of_metadata(file: Path, *, metadata: str, points: str) -> Manifest:
+    """Return the manifest of a distribution: its METADATA and entry_points.txt as text. ``file`` is for messages."""
+    from packaging.metadata import parse_email
+
+    facts, _ = parse_email(metadata)
     faults: list[str] = []
+    extras = [canonicalize_name(name) for name in facts.get("provides_extra", [])]
+    dependencies, by_extra = _split_by_extra(facts.get("requires_dist", []), extras)
     manifest = Manifest(
         file=file,
         name=facts.get("name", ""),
         version=facts.get("version", ""),
         description=facts.get("summary", ""),
         requires_python=facts.get("requires_python", ""),
+        dependencies=dependencies,
+        extras=by_extra,
         scripts=entry_points.checked(entry_points.read(points, "console_scripts"), "console_scripts", faults),
         gui_scripts=entry_points.checked(entry_points.read(points, "gui_scripts"), "gui_scripts", faults),
     )
     _raise_for(faults, file)
     return manifest
+
+
+def _split_by_extra(lines: Iterable[str], extras: Iterable[str]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Split requirements of metadata into those that always count and those of each extra.
+
+    A line of an extra keeps its marker only as far as that is about something else.
+    """
+    by_extra: dict[str, list[str]] = {name: [] for name in extras}
+    always = []
+    for line in lines:
+        names = {canonicalize_name(name) for name in _EXTRA.findall(line)}
+        if not names & by_extra.keys():
+            always.append(line)
+        for name in names & by_extra.keys():
+            by_extra[name].append(_IS_EXTRA.sub("", _EXTRA_FIRST.sub("", line)))
+    return tuple(always), {name: tuple(group) for name, group in by_extra.items()}
 
 
 def script_block(file: Path) -> str:
@@ -164,25 +216,13 @@ def script_block(file: Path) -> str:
     return "".join(match[0] for match in _BLOCK.finditer(text) if match["type"] == "script")
 
 
-def settings_files(folder: Path) -> list[Path]:
-    """Return the files at the top of a program's folder that can change its metadata."""
-    paths = {path for pattern in _SETTINGS for path in folder.glob(pattern) if path.is_file()}
-    return sorted(path for path in paths if not path.name.startswith("pylock."))  # a lock follows from the others
-
-
 def setup(folder: Path, memory: Path | None = None) -> Manifest:
     """Return what ``setup.py`` or ``setup.cfg`` in ``folder`` says: setuptools itself is asked, as in a build.
 
     It is asked again only when one of the files has changed; ``memory`` is the JSON file that keeps the answer.
     """
     file = next(folder / name for name in ("setup.py", "setup.cfg", "pyproject.toml") if (folder / name).is_file())
-    digest = hashlib.sha256()
-    for path in settings_files(folder):
-        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    remembered = _read_memory(memory, digest.hexdigest())
-    facts = remembered if remembered is not None else _ask_setuptools(folder, file)
-    if remembered is None and memory:
-        records.write(memory, {"digest": digest.hexdigest(), "told": facts})
+    facts = metadata_cache.recall(memory, folder, lambda: _ask_setuptools(folder, file))
     faults: list[str] = []
     points = facts["entry_points"]
     manifest = Manifest(
@@ -199,34 +239,24 @@ def setup(folder: Path, memory: Path | None = None) -> Manifest:
         },
         scripts=entry_points.checked(_split_entry_points(points.get("console_scripts", [])), "console_scripts", faults),
         gui_scripts=entry_points.checked(_split_entry_points(points.get("gui_scripts", [])), "gui_scripts", faults),
+        script_files=tuple(facts.get("scripts", ())),
         built=file.name != "setup.cfg",  # a setup.cfg alone tells what there is, and no installer builds it
     )
     _raise_for(faults, file)
     return manifest
 
 
-def _read_memory(memory: Path | None, digest: str) -> dict[str, Any] | None:
-    memo = records.read(memory) if memory else {}
-    return memo["told"] if memo.get("digest") == digest else None
-
-
-def _ask_setuptools(folder: Path, file: Path) -> dict[str, Any]:
-    import uv
-
+def _ask_setuptools(folder: Path, file: Path) -> tuple[dict[str, Any], list[str]]:
+    """Return what setuptools says of a project, and the files that were opened for it."""
+    requires = backend.read(folder, str(folder)).requires if file.name != "setup.cfg" else ()
     worker = folders.bootstrap() / "setup_facts.py"
-    command = [
-        uv.find_uv_bin(), "run", "--no-project", "--no-python-downloads", "--quiet", "--python", sys.executable,
-        "--with", "setuptools", str(worker), str(folder),
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, encoding="utf-8",
-        errors="replace",
-    )  # fmt: skip
+    done = uv_python.run_in_copy(folder, [*requires, "setuptools"], [worker])
     if done.returncode:
         tail = "\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-12:])
-        raise InputError(f"{file} cannot be run by setuptools:\n{tail}", hint="mend the file", docs=_READ)
+        hint = backend.advice(done.stderr) or "mend the file, or name what it imports in [build-system] requires"
+        raise InputError(f"{file} cannot be run by setuptools:\n{tail}", hint=hint, docs=_READ)
     facts: dict[str, Any] = json.loads(done.stdout)
-    return facts
+    return facts, facts.pop("opened")
 
 
 def _split_entry_points(lines: Iterable[str] | str) -> dict[str, Any]:

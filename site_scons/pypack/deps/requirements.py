@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from packaging.requirements import Requirement
 
@@ -47,11 +47,35 @@ def files(path: Path) -> list[Path]:
 def lines(path: Path) -> Iterator[str]:
     """Yield the lines of a requirements file and of those that it includes, joined and without comments."""
     for file in files(path):
-        text = _CONTINUED.sub(" ", file.read_text(encoding="utf-8", errors="replace"))
-        for line in text.splitlines():
-            bare = " ".join(_COMMENT.sub("", line).split())
-            if bare and not _INCLUDES.match(bare):
-                yield bare
+        yield from lines_of(file.read_text(encoding="utf-8", errors="replace"))
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a requirements file's text, joined and without comments and includes."""
+    for line in _CONTINUED.sub(" ", text).splitlines():
+        bare = " ".join(_COMMENT.sub("", line).split())
+        if bare and not _INCLUDES.match(bare):
+            yield bare
+
+
+def uv_arguments(bare_lines: Iterable[str]) -> list[str]:
+    """Return uv's arguments for the options of pip that uv warns of and passes over in a requirements file.
+
+    ``--require-hashes`` is for :mod:`pypack.deps.hashes`; wheels are preferred in any case. Raises
+    :class:`InputError` for an option that nothing heeds.
+    """
+    arguments: list[str] = []
+    for line in bare_lines:
+        option, _, value = line.replace("=", " ", 1).partition(" ")
+        if option == "--pre":
+            arguments.append("--prerelease=allow")
+        elif option == "--trusted-host":
+            arguments.append(f"--allow-insecure-host={value.strip()}")
+        elif option == "--use-feature":
+            raise InputError(
+                f"the requirements files have {line}, a feature of pip that is not heeded", hint="remove the line"
+            )
+    return list(dict.fromkeys(arguments))
 
 
 def parsed(text: str) -> Requirement | None:

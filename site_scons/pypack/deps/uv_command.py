@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
-from pypack.deps import hashes, requirements
-from pypack.deps.build import backend, sdist_fallback
+from pypack.deps import foreign, hashes, inline_project, requirements, uv_settings
+from pypack.deps.build import backend, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
+from pypack.download import git
 from pypack.errors import InputError, PypackError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from pypack.deps.inputs import Dependencies
     from pypack.steps.step import Settings
 
 _READ = "docs/dependencies.md"
+_SECONDS = 20.0
+"""How long uv may look for releases that are passed over, which it may have to build for their metadata."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UvOptions:
-    """How uv is run. ``environment`` is added to this process's own, ``before`` is called before each run.
+    """How uv is run. ``environment`` is added to this process's own, of which the variables ``hidden`` are left out.
 
-    ``no_binary`` are packages that are taken from source, without ``build`` no others are.
+    ``before`` is called before each run.
+
+    ``no_binary`` are packages that are taken from source, without ``build`` no others are. ``look_newer``: name the
+    releases that are passed over because they have no wheel. ``seconds`` limits a run of uv.
     """
 
     settings: Settings
@@ -38,6 +41,9 @@ class UvOptions:
     no_binary: tuple[str, ...] = ()
     build: bool = True
     before: Callable[[], object] = lambda: None
+    hidden: tuple[str, ...] = ()
+    look_newer: bool = False
+    seconds: float | None = None
 
 
 def resolve_lock(dependencies: Dependencies, failure: str, arguments: Iterable[str], options: UvOptions) -> str:
@@ -46,23 +52,23 @@ def resolve_lock(dependencies: Dependencies, failure: str, arguments: Iterable[s
     ``arguments`` tell uv for which systems and Python; ``failure`` continues the name of the file in an error.
     """
     failure = f"{dependencies.file} {failure}"
-    given = [_wheel_line(path) for path in dependencies.wheels]
-    if dependencies.kind != "backend":
-        lines = [*(dependencies.requirements if dependencies.kind == "setup" else ()), *given]
-        return _resolve(dependencies, failure, lines, arguments, options)
-    # the program's build backend makes a wheel, whose metadata tells what the program needs
-    assert dependencies.manifest is not None  # that it has a backend is known from it
-    with tempfile.TemporaryDirectory(prefix="pypack-") as folder:
-        build = ["build", "--wheel", "--out-dir", folder, "--python", sys.executable]
-        run_uv(build, dependencies, f"{dependencies.file} cannot be built by its backend", options)
-        (wheel,) = Path(folder).glob("*.whl")
-        extras = f"[{','.join(dependencies.extras)}]" if dependencies.extras else ""
-        lines = [_wheel_line(wheel, extras), *given]
-        for group in dependencies.groups:
-            lines += dependencies.manifest.groups[canonicalize_name(group)]
-        return _resolve(
-            dependencies, failure, lines, [*arguments, "--no-emit-package", dependencies.manifest.name], options
-        )
+    lines = [_wheel_line(path, dependencies.wheel_extras.get(path, ())) for path in dependencies.wheels]
+    match dependencies.kind:
+        case "script" if inline_project.has_settings(dependencies.file):
+            with inline_project.lay_out(dependencies) as laid_out:
+                project = replace(dependencies, kind="pyproject", file=laid_out / "pyproject.toml")
+                # a file named by UV_CONFIG_FILE would hide the settings of the script, and is in them
+                options = replace(options, hidden=(*options.hidden, "UV_CONFIG_FILE"))
+                return _resolve(project, failure, lines, arguments, options)
+        case "exported":
+            exported = foreign.export(dependencies.file, dependencies.extras, dependencies.groups)
+            return _resolve(dependencies, failure, [*exported.splitlines(), *lines], arguments, options)
+        case "setup":
+            lines = [*dependencies.requirements, *lines]
+        case "backend" if not folder.uv_sources(dependencies.file):
+            lines = [*dependencies.requirements, *lines]
+            dependencies = replace(dependencies, kind="setup")
+    return _resolve(dependencies, failure, lines, arguments, options)
 
 
 def _resolve(
@@ -70,20 +76,30 @@ def _resolve(
 ) -> str:
     """Return uv's lock of the requirements in the file of ``dependencies`` and in ``lines``."""
     kind = dependencies.kind
-    files = [] if kind in {"setup", "backend", "wheels"} else [dependencies.file.name]
+    files = [] if kind in {"setup", "exported", "wheels"} else [str(dependencies.file.relative_to(dependencies.base))]
+    bare = list(requirements.lines(dependencies.file)) if kind == "requirements" else []
+    if kind == "exported":
+        bare = list(requirements.lines_of("\n".join(lines)))
     command = [
         "pip", "compile", *files, *(["-"] if lines or not files else []), "--format", "pylock.toml", "--no-header",
-        "--no-annotate", "--python", sys.executable,
-        *(choice_arguments(dependencies) if kind == "pyproject" else ()), *arguments,
+        "--no-annotate", "--python", sys.executable, *requirements.uv_arguments(bare),
+        *(choice_arguments(dependencies) if kind in {"pyproject", "backend"} else ()), *arguments,
+        *(["--no-index"] if uv_settings.of_pip(dependencies.base).no_index else ()),
     ]  # fmt: skip
-    text = sdist_fallback.prefer_wheels(
-        lambda preferences: run_uv([*command, *preferences], dependencies, failure, options, lines),
-        forced=options.no_binary,
-        build=options.build,
-    )
-    return hashes.enforce_hashes(
-        text, dependencies.file, requirements.lines(dependencies.file) if kind == "requirements" else ()
-    )
+    if kind == "backend" and dependencies.manifest:  # uv's memory of its metadata knows a few files only
+        command += ["--refresh-package", dependencies.manifest.name]
+
+    def resolve(preferences: list[str], options: UvOptions = options) -> str:
+        return run_uv([*command, *preferences], dependencies, failure, options, lines)
+
+    text = sdist_fallback.prefer_wheels(resolve, forced=options.no_binary, build=options.build)
+    if options.look_newer and options.build and not options.settings.offline:
+        quick = replace(options, seconds=_SECONDS, settings=replace(options.settings, say=lambda _: None))
+        for line in sdist_fallback.passed_over(
+            text, lambda preferences: resolve(preferences, quick), options.no_binary
+        ):
+            options.settings.say(f"  note: {line}")
+    return hashes.enforce_hashes(text, dependencies.file, bare)
 
 
 def choice_arguments(dependencies: Dependencies) -> list[str]:
@@ -108,27 +124,37 @@ def run_uv(
     if options.settings.verbose:
         options.settings.say(" ".join(command))
     options.before()
-    done = subprocess.run(
-        command, cwd=dependencies.base, env={**os.environ, **options.environment},
-        input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
-        check=False, encoding="utf-8", errors="replace",
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, cwd=dependencies.base, env=_environment(options, dependencies.base),
+            input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+            check=False, encoding="utf-8", errors="replace", timeout=options.seconds,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise StepError(f"{failure}: uv needs more than {options.seconds:.0f} s") from error
     if done.returncode:
         raise _explain_failure(done.stderr, failure, offline=options.settings.offline)
     for line in done.stderr.splitlines():
-        if line.startswith("warning:"):
+        if line.startswith("warning:") and "unsupported option" not in line:  # those are heeded: requirements
             options.settings.say(f"  {without_secrets(line)}")
     return done.stdout
 
 
-def _wheel_line(path: Path, extras: str = "") -> str:
+def _environment(options: UvOptions, folder: Path) -> dict[str, str]:
+    settings = uv_settings.environment(folder)
+    inherited = {key: value for key, value in settings.items() if key not in options.hidden}
+    return {**inherited, **git.environment(), **options.environment}
+
+
+def _wheel_line(path: Path, extras: tuple[str, ...] = ()) -> str:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
         name = parse_wheel_filename(path.name)[0]
     except InvalidWheelFilename as error:
         raise InputError(f"{path} is not named as a wheel is: {error}", hint="name a wheel", docs=_READ) from error
-    return f"{name}{extras} @ {path.absolute().as_uri()}"
+    chosen = f"[{','.join(extras)}]" if extras else ""
+    return f"{name}{chosen} @ {path.absolute().as_uri()}"
 
 
 _NO_WHEEL = "a package has no wheel for this target: ask for another version of it, a newer floor, or another target"
@@ -148,6 +174,14 @@ _REMEDIES = (
 
 def _explain_failure(explanation: str, failure: str, *, offline: bool) -> PypackError:
     reason = "\n".join(f"  {line}" for line in without_secrets(explanation).strip().splitlines())
+    if "Git executable not found" in explanation:
+        hint = "install git, or name an archive of that state (pkg @ https://…/archive.tar.gz)"
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)
+    if not offline and "error sending request" in explanation:
+        hint = "check the address of the index (UV_DEFAULT_INDEX, PIP_INDEX_URL, [tool.uv] index, …) and the network"
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)
+    if "Git operation failed" in explanation and (hint := git.hint(explanation)):
+        return InputError(f"{failure}:\n{reason}", hint=hint, docs=_READ)  # another attempt would not change it
     hint = next(
         (hint for phrase, hint in _REMEDIES if phrase in explanation),
         "change the requirement, the Python version or the target",

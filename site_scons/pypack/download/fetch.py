@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pypack.download.pins import Pin
 
 
-_REMOTE = re.compile(r"https?://|debian:|pypi:")
+_REMOTE = re.compile(r"(git\+)?(https?|ssh|git)://|debian:|pypi:")
 
 
 def step(pin: Pin) -> Step:

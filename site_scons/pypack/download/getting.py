@@ -74,6 +74,11 @@ def _get_from(address: str, pin: Pin, part: Path, settings: Settings, unreachabl
     if kind == "local":
         _copy(urls.path(address), part)
         return _check(pin, part)
+    if kind == "git" and (not settings.offline or address.startswith("git+file:")):
+        from pypack.download import git
+
+        git.write_archive(address, part, login=pin.login(address.removeprefix("git+")) if pin.login else None)
+        return _check(pin, part)
     if settings.offline:
         raise web.DownloadError("not asked: the build is offline")
     if kind in {"debian", "pypi"}:

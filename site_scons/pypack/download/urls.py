@@ -13,10 +13,11 @@ from pypack.errors import InputError
 if TYPE_CHECKING:
     from pypack.download.pins import Pin
 
-Kind = Literal["http", "local", "debian", "pypi"]
+Kind = Literal["http", "local", "debian", "pypi", "git"]
 
 MIRROR = "PYPACK_MIRROR"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
+_COMMIT = re.compile(r"git\+(?!-)\S+@([0-9a-f]{40}|[0-9a-f]{64})")
 _IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
@@ -26,12 +27,14 @@ def kind(address: str) -> Kind:
     scheme = match[1].lower() if match else ""
     if scheme in {"http", "https"} and _is_whole(address):
         return "http"
-    if scheme in {"", "file"}:
+    if scheme in {"", "file"} and not address.startswith("git+"):
         return "local"
     if scheme == "debian":
         return "debian"
     if scheme == "pypi":
         return "pypi"
+    if _COMMIT.fullmatch(address):
+        return "git"
     raise InputError(
         f"pypack cannot fetch from the address {shown(address)}",
         hint="use https:, http:, file:, a plain path, debian:SUITE/PACKAGE or pypi:NAME==VERSION",

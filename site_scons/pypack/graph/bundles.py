@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -114,28 +116,31 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
     roles = {"app": app_image(plan), "wheel": wheel, "compiler": plan.compiler_image, "deps": deps_facts}
     given = {role: step for role, step in roles.items() if step}
     dependencies = project.dependencies
-    return Step(
-        product=f"{plan.output_dir}/check.json",
+    params = {
+        "roles": list(given),
+        "name": (manifest_of.name if manifest_of else "") or project.name,
+        "requires": list(_stated_requirements(plan)),
+        "extras": list(dependencies.extras) if dependencies else [],
+        "markers": markers.environment(plan.target, plan.runtime.version),
+        "exclude": list(project.exclude_packages),
+        "origin": dependencies.described if dependencies else "",
+        "entry": asdict(project.entry),
+        "commands": sorted({*manifest_of.scripts, *manifest_of.gui_scripts}) if manifest_of else [],
+        "scan": not project.package and not project.bare,
+        "files": plan.files,
+        "source": plan.project_source.digest if plan.project_source else "",
+        "minor": plan.runtime.minor,
+        "python": plan.compiler["python"],
+        "lenient": project.environment == "standard",
+    }
+    keys = json.dumps([params, [step.key for step in given.values()]], sort_keys=True)
+    return Step(  # a program may be bundled in several ways
+        product=f"{plan.output_dir}/check-{hashlib.sha256(keys.encode()).hexdigest()[:8]}.json",
         action="check",
-        version=1,
+        version=2,
         run=lazy_import("pypack.project.bundle_check:run_check"),
         inputs=tuple(given.values()),
-        params={
-            "roles": list(given),
-            "name": (manifest_of.name if manifest_of else "") or project.name,
-            "requires": list(_stated_requirements(plan)),
-            "extras": list(dependencies.extras) if dependencies else [],
-            "markers": markers.environment(plan.target, plan.runtime.version),
-            "exclude": list(project.exclude_packages),
-            "origin": dependencies.described if dependencies else "",
-            "entry": asdict(project.entry),
-            "commands": sorted({*manifest_of.scripts, *manifest_of.gui_scripts}) if manifest_of else [],
-            "scan": not project.package and not project.bare,
-            "files": plan.files,
-            "minor": plan.runtime.minor,
-            "python": plan.compiler["python"],
-            "lenient": project.environment == "standard",
-        },
+        params=params,
         unhashed={"project": project},
     )
 
@@ -266,7 +271,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{output_dir}/app-{plan.compiler_id}{plan.variant}.tar",
         action="app",
-        version=8,
+        version=9,
         run=lazy_import("pypack.project.app:run_app"),
         inputs=tuple(inputs),
         params={

@@ -151,7 +151,7 @@ def _app_files(path: Path, bundle: verify.Bundle, project: Project) -> Iterator[
     default_reason = "the program's build backend puts it there" if project.package else "the program's own metadata"
     for info in _zip_entries(path, bundle):
         source = _source_path(info.filename).removeprefix("app/")
-        if not info.filename.startswith("app/"):
+        if not info.filename.startswith(("app/", "data/")):
             distribution, why = "bootstrap", "pypack: it starts the program, or describes it"
         else:
             distribution, why = "app", app_reasons.get(source, default_reason)

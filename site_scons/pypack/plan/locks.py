@@ -36,11 +36,11 @@ class Locks:
 
     def current(
         self, project: Project, target: Target, python: str, settings: Settings,
-        installed: Sequence[tuple[Installed, str]] = (),
+        installed: Sequence[tuple[Installed, str]] = (), *, usual: Target | None = None,
     ) -> tuple[Path, str]:  # fmt: skip
         """Return the lock for a target and a version of CPython, and its stamp; make it where it is missing or stale.
 
-        ``settings.upgrade`` renews it once in a build.
+        ``settings.upgrade`` renews it once in a build. ``usual``: :class:`pypack.deps.resolve.Request`.
         """
         assert project.dependencies is not None  # the caller asks only then
         request = resolve.Request(
@@ -50,6 +50,7 @@ class Locks:
             no_binary=tuple(project.no_binary),
             build=not project.no_build,
             installed=tuple((distribution.info, digest) for distribution, digest in installed),
+            usual=usual,
         )
         file = self.file(project, target)
         with self._guards[file]:  # a target may be asked for by itself and as a part of a universal one

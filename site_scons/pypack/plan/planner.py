@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from pypack.base import files
-from pypack.base.targets import load, raised
+from pypack.base.targets import floor_name, load, raised
 from pypack.bytecode import compiler_image
 from pypack.deps import indexes, lock, lock_checks, lock_metadata, markers, uv_settings
-from pypack.deps.build import folder, native
+from pypack.deps.build import build_constraints, folder, native, version_control
 from pypack.deps.build.builder import Builder
 from pypack.deps.build.source import Source
 from pypack.errors import InputError, PypackError
@@ -120,7 +122,7 @@ class _Planner:
         project = self.project
         _check_launch(project, target)
         chosen_runtime = runtime(project, target, locks=self.locks, settings=settings)
-        target = raised(target, project.floors)  # for the packages: a runtime is built for the lowest
+        usual, target = target, _package_target(project, target, chosen_runtime, settings)
         memory = app.memory(project, self.locks.build).with_suffix(".imports.json")
         if missing := imports.missing_modules(project, chosen_runtime, files=self.files, memory=memory):
             settings.say(f"  warning: the program imports {', '.join(missing)}, and this Python comes without")
@@ -134,16 +136,22 @@ class _Planner:
             compiler_image=compiler_image.step(*interpreter) if interpreter else None,
             builder=_package_builder(project, interpreter),
             project_source=self.project_source,
-            packages=self._packages(target, chosen_runtime, settings),
+            packages=self._packages(target, usual, chosen_runtime, settings),
         )
 
-    def _packages(self, target: Target, runtime: Runtime, settings: Settings) -> Packages | None:
-        """Choose the packages of one target from its lock, which is renewed first where it is stale."""
+    def _packages(self, target: Target, usual: Target, runtime: Runtime, settings: Settings) -> Packages | None:
+        """Choose the packages of one target from its lock, which is renewed first where it is stale.
+
+        ``usual`` is the target with its own floor.
+        """
         project = self.project
         dependencies = project.dependencies
         if dependencies is None:
             return None
-        file, stamp = self.locks.current(project, target, runtime.version, settings, self.installed)
+        by_runtime = target.floor != usual.floor and floor_name(target) not in project.floors
+        file, stamp = self.locks.current(
+            project, target, runtime.version, settings, self.installed, usual=usual if by_runtime else None
+        )
         if dependencies.kind == "venv":
             from pypack.deps import venv
 
@@ -168,6 +176,19 @@ class _Planner:
         return Packages(lock=file, stamp=stamp, names=names, wheels=tuple(wheels), sources=tuple(sources))
 
 
+def _package_target(project: Project, target: Target, runtime: Runtime, settings: Settings) -> Target:
+    """Return the target with the floor that packages are chosen for: the user's, else what the runtime needs anyway."""
+    name = floor_name(target)
+    if name in project.floors or not runtime.floor or Version(runtime.floor) <= Version(target.floor):
+        return raised(target, project.floors)
+    if project.dependencies and project.dependencies.kind != "venv":
+        settings.say(
+            f"  note: packages are chosen for {name} {runtime.floor}, which this runtime needs anyway"
+            f" (--floor {name}={target.floor} chooses older wheels)"
+        )
+    return raised(target, {name: runtime.floor})
+
+
 def _project_source(project: Project, build: Path) -> Source | None:
     """Return the source distribution of the program itself; None where it is not a distribution."""
     if not project.package:
@@ -179,7 +200,8 @@ def _project_source(project: Project, build: Path) -> Source | None:
         version=project.manifest.version,
         native=native.of_folder(project_folder),
         digest=project_folder.digest,
-        folder=project.folder,
+        project=project_folder,
+        environment=version_control.variables("" if project.manifest.version else project.version),
     )
 
 
@@ -219,6 +241,7 @@ def _package_builder(project: Project, interpreter: tuple[Target, Runtime] | Non
         runtime=runtime,
         folder=base,
         index=uv_settings.fingerprint(base),
+        constraints=build_constraints.read(base),
         login=indexes.logins(project.dependencies) if project.dependencies else None,
     )
 

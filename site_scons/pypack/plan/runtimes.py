@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pypack.base import records
@@ -49,19 +50,26 @@ def find_runtime(
             base=project.folder,
         )  # fmt: skip
 
-    def choose_for(request: Request) -> Runtime:
+    def choose_for(request: Request, decided_by: str = "") -> Runtime:
         return choose.choose(
             request, project.runtime, settings=settings, record=record, user_pins=pins, base=project.folder,
-            decided_by="" if project.python else " and ".join(choice.sources),
+            decided_by=decided_by,
         )  # fmt: skip
 
+    sources = " and ".join(choice.sources)
     if project.python or not choice.version:
-        return choose_for(request)
-    return _choose_or_replace(replace(request, version=choice.version), request, choose_for, record, settings)
+        return choose_for(request, "" if project.python else sources)
+    pinned = replace(request, version=choice.version)
+    return _choose_or_replace(pinned, request, partial(choose_for, decided_by=sources), choose_for, record, settings)
 
 
 def _choose_or_replace(
-    pinned: Request, request: Request, choose_for: Callable[[Request], Runtime], record: Path, settings: Settings
+    pinned: Request,
+    request: Request,
+    choose_pinned: Callable[[Request], Runtime],
+    choose_other: Callable[[Request], Runtime],
+    record: Path,
+    settings: Settings,
 ) -> Runtime:
     """Return the runtime of the version in ``.python-version``; where it cannot be had, another that fits, and say so.
 
@@ -70,14 +78,14 @@ def _choose_or_replace(
     key = f"{pinned.target.name} without {pinned.version}"
     if key not in records.read(record):
         try:
-            return choose_for(pinned)
+            return choose_pinned(pinned)
         except InputError as error:
             try:
-                choose_for(request)
+                choose_other(request)
             except InputError:
                 raise error from None
             records.write(record, {**records.read(record), key: "cannot be had"})
-    runtime = choose_for(request)
+    runtime = choose_other(request)
     settings.say(
         f"  warning: .python-version asks for Python {pinned.version}, which cannot be had for {pinned.target.name}:"
         f" CPython {runtime.version} is taken (--python {pinned.version} says why, --upgrade asks again)"

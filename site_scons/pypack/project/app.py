@@ -126,7 +126,7 @@ def run_app(context: Context) -> None:
 
 
 def _add_wheel(builder: ImageBuilder, wheel_archive_file: Path) -> None:
-    """Add the modules and metadata of the program's own wheel, without its commands and other data."""
+    """Add the modules, metadata and data (share/, etc/, …) of the program's own wheel, without its commands."""
     from pypack.deps import wheels
     from pypack.deps.build import wheel_archive
     from pypack.formats.image import ImageBuilder
@@ -140,6 +140,8 @@ def _add_wheel(builder: ImageBuilder, wheel_archive_file: Path) -> None:
         for path in wheel_builder.paths():
             if path.startswith(below):
                 builder.add(f"app/{path.removeprefix(below)}", wheel_builder.read(path))
+            elif path.startswith("data/"):
+                builder.add(path, wheel_builder.read(path))
 
 
 def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstrap_sources: dict[str, bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import sys
 import zipfile
@@ -15,16 +16,18 @@ from pypack.errors import StepError
 from pypack.formats import entry_points, selection
 from pypack.formats.image import list_image, read_image
 from pypack.formats.paths import parents
-from pypack.project import import_check
+from pypack.project import app, data_check, entries, import_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pypack.project.program import Project
     from pypack.steps.step import Context
 
 _DOCS = "docs/dependencies.md"
 _SETTINGS = "docs/settings.md"
+_DATA_DOCS = "docs/launcher.md"
 _INFO = re.compile(r"app/[^/]+\.dist-info/(METADATA|entry_points\.txt)")
 _DATA = re.compile(r"[^/]+\.data/(?P<scheme>[^/]+)/(?P<path>.+)")
 _SHOWN = 10
@@ -50,17 +53,18 @@ def run_check(context: Context) -> None:
         raise StepError("\n".join(faults), hint="check the entry point: module, or module:function", docs=_SETTINGS)
     warnings = []
     if "wheel" in inputs:
-        warnings += _file_warnings(inputs["wheel"], inputs["app"])
+        warnings += _file_warnings(inputs["wheel"], inputs["app"], context.params["entry"])
         warnings += _command_warnings(points, context.params)
     warnings += import_check.check(context, inputs, deps)
+    warnings += _data_warnings(context.unhashed["project"])
     text = json.dumps({"warnings": warnings}, indent=1, ensure_ascii=False)
     context.product.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
-def _read_info(app: Path) -> tuple[str, str]:
+def _read_info(image: Path) -> tuple[str, str]:
     """Return METADATA and entry_points.txt of the program's own distribution in the app's image."""
     texts = {"METADATA": "", "entry_points.txt": ""}
-    for member, stream in read_image(app):
+    for member, stream in read_image(image):
         if stream is not None and (match := _INFO.fullmatch(member.path)):
             texts[match[1]] = stream.read().decode("utf-8", "replace")
     return texts["METADATA"], texts["entry_points.txt"]
@@ -119,39 +123,48 @@ def _packages_error(params: Mapping[str, Any], name: str, faults: Sequence[str])
 # --- files and commands -----------------------------------------------------------------------------------------------
 
 
-def _file_warnings(wheel_archive_file: Path, app: Path) -> list[str]:
-    """Return a warning that names the files of the program's wheel that are not in the app's image."""
+def _file_warnings(wheel_archive_file: Path, image: Path, entry: Mapping[str, Any]) -> list[str]:
+    """Return a warning that names the files of the program's wheel that are not in the app's image.
+
+    The script that is the program's ``entry`` may be anywhere in it.
+    """
     from pypack.deps.build import wheel_archive
 
     with wheel_archive.open_wheel(wheel_archive_file) as wheel, zipfile.ZipFile(wheel) as packed:
-        names = [name for name in packed.namelist() if not name.endswith("/")]
-    members = {member.path for member in list_image(app)}
-    missing = [name for name in names if not members.intersection(_places(name))]
+        names = [name for name in packed.namelist() if _is_for_running(name)]
+    members = {member.path for member in list_image(image)}
+    own_script = f".data/scripts/{posixpath.basename(entry['name'])}" if entry["kind"] == "script" else "."
+    missing = [name for name in names if not members.intersection(_places(name)) and not name.endswith(own_script)]
     if not missing:
         return []
     return [f"the program's wheel has files that the bundle does not: {_listed(missing)}"]
 
 
+def _is_for_running(name: str) -> bool:
+    """Say whether a file of a wheel belongs into a bundle: headers are for compilers, and RECORD is written anew."""
+    match = _DATA.fullmatch(name)
+    is_record = name.endswith((".dist-info/RECORD", ".dist-info/RECORD.jws"))
+    return not (name.endswith("/") or "__pycache__" in name or is_record or (match and match["scheme"] == "headers"))
+
+
 def _places(name: str) -> list[str]:
-    """Return the paths in the app's image at which a file of the wheel may be; with none of it, none is needed."""
+    """Return the paths in the app's image at which a file of the wheel may be."""
     match = _DATA.fullmatch(name)
     if match is None:
-        plain = [f"app/{name}"]
+        paths = [f"app/{name}"]
     elif match["scheme"] in {"purelib", "platlib"}:
-        plain = [f"app/{match['path']}"]
+        paths = [f"app/{match['path']}"]
     else:
         folders = ("data", "bin", "app/data", "app/bin", "app/scripts", "scripts")
-        plain = [f"{folder}/{match['path']}" for folder in folders]
-    is_apart = "__pycache__" in name or name.endswith(".dist-info/RECORD")
-    is_apart |= match is not None and match["scheme"] == "headers"  # only compilers read them
-    return [*plain, *(f"{path}c" for path in plain if path.endswith(".py")), *(["pypack"] if is_apart else [])]
+        paths = [f"{folder}/{match['path']}" for folder in folders]
+    return [*paths, *(f"{path}c" for path in paths if path.endswith(".py"))]
 
 
-def _entry_faults(app: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
+def _entry_faults(image: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
     """Yield each module that the program begins in, or one of its commands, and that nothing in the bundle has."""
     if entry["kind"] == "script" or deps.get("site"):  # code in a .pth file may add what it likes
         return
-    paths = {member.path.partition(".")[0] for member in list_image(app)}
+    paths = {member.path.partition(".")[0] for member in list_image(image)}
     paths |= {folder for path in paths for folder in parents(path)}
     for module in dict.fromkeys(point.partition(":")[0] for _, point in entry["scripts"] or [("", entry["name"])]):
         top = module.split(".", 1)[0]
@@ -160,6 +173,24 @@ def _entry_faults(app: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]) 
             yield f"entry point {module}: {top} has no such module"
         elif not is_own and top not in {*deps.get("modules", ()), *sys.stdlib_module_names}:
             yield f"entry point {module}: nothing in the bundle provides {top}"
+
+
+def _data_warnings(project: Project | None) -> list[str]:
+    """Return a warning that names the lines of the program which write beside its own files."""
+    if project is None or project.bare:
+        return []
+    places = [
+        f"{file.inside}:{line}"
+        for file in app.sources(project)
+        if file.inside.endswith(".py") and not any(entries.is_for_tests(part) for part in file.inside.split("/"))
+        for line in data_check.lines(file.path.read_bytes())
+    ]
+    if not places:
+        return []
+    return [
+        f"{_listed(places)}: the program writes beside its own files, which a bundle keeps in a read-only cache, anew"
+        f" for each version; let it write to a folder of the user (platformdirs), see {_DATA_DOCS}"
+    ]
 
 
 def _command_warnings(points: str, params: Mapping[str, Any]) -> list[str]:

@@ -121,16 +121,49 @@ def _entry_inside(folder: Path, entry: str) -> str:
 def find(folder: Path, entry: str, manifest: Manifest | None) -> FoundEntry:
     """Return the entry point of the program in ``folder``: ``entry``, else the first of these that exists:
 
-    the commands of ``[project.scripts]``, ``__main__.py``, the only package with one, a script.
+    the commands of ``[project.scripts]``, the script of ``setup(scripts=…)``, ``__main__.py``, the only package with
+    one, a script.
     """
     if folder.suffix == ".whl":
         return _find_in_wheel(folder, entry, manifest)
     commands = {**manifest.gui_scripts, **manifest.scripts} if manifest else {}
     if entry in commands:
         return _command_entry(folder, entry, commands[entry], window=bool(manifest and entry not in manifest.scripts))
+    scripts = _script_files(folder, manifest) if manifest else {}
     if entry:
-        return _named_entry(folder, entry, commands)
-    return _multi_command_entry(folder, manifest) if commands and manifest else _find_in_folder(folder)
+        return _script_entry(folder, scripts[entry]) if entry in scripts else _named_entry(folder, entry, commands)
+    if commands and manifest:
+        return _multi_command_entry(folder, manifest)
+    return _find_script_file(folder, manifest, scripts) if scripts and manifest else _find_in_folder(folder)
+
+
+def _script_files(folder: Path, manifest: Manifest) -> dict[str, str]:
+    """Return the files of ``setup(scripts=…)`` that are Python, by the names of the commands that they are."""
+    scripts = {Path(name).name: Path(name).as_posix() for name in manifest.script_files if (folder / name).is_file()}
+    return {name: path for name, path in scripts.items() if _is_python(folder / path)}
+
+
+def _is_python(script: Path) -> bool:
+    with script.open("rb") as stream:
+        first = stream.readline(1024)
+    return b"python" in first if first.startswith(b"#!") else script.suffix == ".py"
+
+
+def _find_script_file(folder: Path, manifest: Manifest, scripts: Mapping[str, str]) -> FoundEntry:
+    """Return the only one of a project's scripts, or the one with the project's name."""
+    names = [name for name in scripts if Path(name).stem == manifest.name] if len(scripts) > 1 else [*scripts]
+    if len(names) != 1:
+        raise InputError(
+            f"{manifest.file} installs several scripts as commands: {', '.join(sorted(scripts))}",
+            hint="choose one with --entry",
+            docs=_READ,
+        )
+    return _script_entry(folder, scripts[names[0]])
+
+
+def _script_entry(folder: Path, inside: str) -> FoundEntry:
+    path = Path(inside)
+    return FoundEntry(root=folder, entry=Entry(kind="script", name=inside), stem=path.stem, named=True)
 
 
 def _find_in_folder(folder: Path) -> FoundEntry:

@@ -29,7 +29,7 @@ _DOCS = "docs/dependencies.md"
 _ALWAYS = {"__main__", "__future__", "test", "sitecustomize", "usercustomize", "pypack"}
 _SHOWN = 10
 _NAMES = "import sys; print(*sys.stdlib_module_names)"
-_VERSION = 1
+_VERSION = 2
 """Raise it when the same source gives other imports."""
 
 
@@ -64,7 +64,7 @@ def check(context: Context, inputs: Mapping[str, Path], deps: Mapping[str, Any])
     needed = set(read.needed()) if missing and not params["lenient"] and not deps.get("site") else set[str]()
     fatal = [row for row in missing if row[1].required and row[0] in needed and not _is_own(row[1], sources)]
     if fatal:
-        raise _error(fatal, params["origin"])
+        raise _error(fatal, params["origin"], project.root)
     rows = [f"{inside}:{found.line} imports {found.module}" for inside, found in missing]
     more = [f"and {len(rows) - _SHOWN} more imports"] if len(rows) > _SHOWN else []
     return [f"{row}, and nothing in the bundle provides it" for row in (*rows[:_SHOWN], *more)]
@@ -89,15 +89,19 @@ def _is_own(found: Import, sources: Iterable[str]) -> bool:
     return any(found.top in {part.removesuffix(".py") for part in inside.split("/")} for inside in sources)
 
 
-def _error(missing: list[tuple[str, Import]], origin: str) -> StepError:
+def _error(missing: list[tuple[str, Import]], origin: str, folder: Path) -> StepError:
     details = "".join(f"\n  {inside}:{found.line} imports {found.module}" for inside, found in missing[:_SHOWN])
-    names = ", ".join(dict.fromkeys(found.top for _, found in missing))
-    where = origin or "a requirements.txt"
+    tops = list(dict.fromkeys(found.top for _, found in missing))
+    beside = [name for top in tops for name in (f"{top}.py", top) if (folder / name).exists()]
+    if beside:  # a script alone, or what is excluded
+        hint = f"{', '.join(beside)} is in {folder}: build that folder, or name it with --include"
+    else:
+        hint = (
+            f"name the packages that provide {', '.join(tops)} in {origin or 'a requirements.txt'}, or with -r FILE;"
+            " or import in a try, if the program does without"
+        )
     return StepError(
-        f"the program cannot start without modules that nothing in the bundle provides:{details}",
-        hint=f"name the packages that provide {names} in {where}, or with -r FILE; or import in a try, if the program"
-        " does without",
-        docs=_DOCS,
+        f"the program cannot start without modules that nothing in the bundle provides:{details}", hint=hint, docs=_DOCS
     )
 
 

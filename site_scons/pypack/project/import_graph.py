@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LARGEST = 8 << 20
 """Size in bytes from which a source is generated data; parsing takes a hundred times the memory."""
+_CHANGES_PATH = (b"sys.path", b"invalidate_caches", b"addsitedir", b'"pip"', b"'pip'")
+"""Words of sources that make modules importable while they run: what these import may be there by then."""
 _NOT_FOUND = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -117,7 +119,8 @@ def imports(source: bytes, package: str, conditions: Conditions | None, *, is_ma
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return list(_Reader(package=package, conditions=conditions, is_main=is_main).read(tree.body, required=True))
+    required = not any(word in source for word in _CHANGES_PATH)
+    return list(_Reader(package=package, conditions=conditions, is_main=is_main).read(tree.body, required=required))
 
 
 @dataclass(frozen=True, kw_only=True)

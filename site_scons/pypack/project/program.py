@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import declare, folders
 from pypack.base.declare import declared
 from pypack.base.version import minor_of
-from pypack.deps import inputs, manifests
+from pypack.deps import inputs, manifests, metadata, uv_settings
 from pypack.errors import InputError
 from pypack.project import entries, entry_text, python_choice, tool_table
 from pypack.project.python_choice import PythonChoice
 from pypack.project.settings import TABLE, Lookup, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from pypack.deps.inputs import Dependencies
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pypack.project.entries import Entry
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_WITH_EXTRAS = re.compile(r"(.+)\[([A-Za-z0-9._, -]+)\]")
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
 
 
@@ -64,6 +64,9 @@ def load(
     an input. ``overrides`` holds settings that win over those of the script's inline metadata, which win over those of
     pyproject.toml; empty ones do not count.
     """
+    app, asked_extras = _split_extras(app) if app else (None, ())
+    if asked_extras:
+        overrides["extras"] = (*(overrides.get("extras") or ()), *asked_extras)
     folder, entry = entries.program_folder(app, entry)
     wheel = folder if folder.suffix == ".whl" else None
     # for a single script or a wheel, the files beside it (settings too) do not belong to it
@@ -90,6 +93,8 @@ def load(
     inline = dependencies.manifest if dependencies and dependencies.kind == "script" else None
     choice = python_choice.read(None if alone else folder, (manifest, inline))
     notes = (entry_text.describe(found_entry.entry, found_entry.command, is_chosen=bool(chosen_entry)), *notes)
+    if dependencies and values["package"]:
+        dependencies = replace(dependencies, program=folder)
     return Project(
         folder=folder, notes=notes, manifest=manifest, choice=choice, entry=found_entry.entry, root=found_entry.root,
         under=found_entry.under, only=found_entry.only, bare=wheel is not None, dependencies=dependencies, **values,
@@ -138,15 +143,16 @@ def _is_reserved(name: str) -> bool:
 
 
 def _read_manifest(folder: Path) -> Manifest | None:
-    """Return the program's metadata: pyproject.toml if it has a ``[project]``, else setup.py or setup.cfg."""
+    """Return the program's metadata: pyproject.toml if it has a ``[project]``, else what its build backend says."""
     file = folder / "pyproject.toml"
+    memory = folders.build_cache() / "setup" / f"{hashlib.sha256(str(folder).encode()).hexdigest()[:32]}.json"
     manifest = manifests.pyproject(file) if file.is_file() else None
-    if manifest and (manifest.name or manifest.states_dependencies):
-        return manifest
+    if manifest and manifest.name:
+        return metadata.complete(manifest, memory)
     if (folder / "setup.py").is_file() or (folder / "setup.cfg").is_file():
-        cache_name = hashlib.sha256(str(folder).encode()).hexdigest()[:32]
-        return manifests.setup(folder, folders.build_cache() / "setup" / f"{cache_name}.json")
-    return manifest
+        groups = manifest.groups if manifest else {}
+        return replace(manifests.setup(folder, memory), groups=groups)
+    return metadata.complete(manifest, memory) if manifest else None
 
 
 def _find_dependencies(
@@ -160,7 +166,10 @@ def _find_dependencies(
     renew: bool,
 ) -> tuple[Dependencies | None, tuple[str, ...]]:
     """Return where the packages of a program are named, and notes for the user."""
-    return inputs.find(
+    wheels = {path: extras for pattern in lookup.wheels for path, extras in _matching_wheels(pattern).items()}
+    if wheel:
+        wheels = {wheel: tuple(lookup.extras), **wheels}
+    dependencies, notes = inputs.find(
         folder,
         named=lookup.requirements,
         manifest=manifest,
@@ -169,20 +178,30 @@ def _find_dependencies(
         extras=lookup.extras,
         groups=lookup.groups,
         venv=lookup.venv,
-        wheels=_matching_wheels((*([wheel] if wheel else []), *lookup.wheels)),
+        wheels=tuple(wheels),
+        wheel_extras=wheels,
         renew=renew,
     )
+    resolves = dependencies is not None and dependencies.kind not in {"pylock", "uv-lock", "venv"}
+    of_pip = uv_settings.of_pip(dependencies.base).note if dependencies and resolves else ""
+    return dependencies, (*notes, *([of_pip] if of_pip else ()))
 
 
-def _matching_wheels(patterns: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the files that match ``patterns`` (paths, globs), without repeats. Each pattern must match a file."""
-    wheels: dict[Path, None] = {}
-    for pattern in patterns:
-        matching = [pattern] if pattern.is_file() else sorted(pattern.parent.glob(pattern.name))
-        if not matching:
-            raise InputError(f"there is no wheel {pattern}", hint="check the path", docs="docs/dependencies.md")
-        wheels.update(dict.fromkeys(matching))
-    wrong = [path.name for path in wheels if path.suffix != ".whl"]
+def _split_extras(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Split ``dist/some.whl[extra,…]`` (or a folder with extras); a path that exists as it is has none."""
+    match = _WITH_EXTRAS.fullmatch(path.name)
+    if match is None or path.exists():
+        return path, ()
+    return path.with_name(match[1]), tuple(name.strip() for name in match[2].split(","))
+
+
+def _matching_wheels(pattern: Path) -> dict[Path, tuple[str, ...]]:
+    """Return the files that a path or glob matches, each with the extras asked for. It must match a file."""
+    pattern, extras = _split_extras(pattern) if pattern.name.endswith("]") else (pattern, ())
+    matching = [pattern] if pattern.is_file() else sorted(pattern.parent.glob(pattern.name))
+    if not matching:
+        raise InputError(f"there is no wheel {pattern}", hint="check the path", docs="docs/dependencies.md")
+    wrong = [path.name for path in matching if path.suffix != ".whl"]
     if wrong:
         raise InputError(f"{', '.join(wrong)}: not a wheel", hint="name files that end in .whl")
-    return tuple(wheels)
+    return dict.fromkeys(matching, extras)

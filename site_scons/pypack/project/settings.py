@@ -78,6 +78,9 @@ class Settings:
     name: Annotated[str, _program(
         metavar="NAME", default="[project].name, else the entry's name", help="name of the executable",
     )] = ""
+    alias: Annotated[bool, _program(
+        help="write a link for each of several commands beside the executable",
+    )] = False
     version: Annotated[str, _program(metavar="V", default="[project].version, else 0", help="its version")] = ""
     targets: Annotated[tuple[str, ...], _program(
         metavar="T", option="target", variable="target", lock=True,

@@ -50,6 +50,7 @@ class Runtime:
     of headers, libraries and ``python.json``, where the provider can. ``static``: no native wheel can be loaded.
     ``loader`` is the dynamic loader that the image brings along (musl's), ``""`` where the system's own is used.
     ``notes`` are warnings for the person who builds, ``missing_modules`` what of the standard library it is without.
+    ``floor`` is the glibc that it needs where that is more than its target's floor.
     """
 
     provider: str
@@ -62,6 +63,7 @@ class Runtime:
     notes: tuple[str, ...] = ()
     pins: tuple[Pin, ...] = ()
     missing_modules: tuple[str, ...] = ()
+    floor: str = ""
 
     @property
     def minor(self) -> str:

@@ -70,7 +70,7 @@ class HostProvider:
         """Return the runtime with the step that copies the interpreter, and notes on its limits."""
         interpreter = host_interpreter.running()
         output_dir = f"runtime/{request.target.name}/host-{interpreter.version}"
-        fingerprint = host_fingerprint.fingerprint(interpreter)
+        fingerprint, glibc = host_fingerprint.survey(interpreter)
         step = Step(
             product=f"{output_dir}/runtime.tar",
             action="host",
@@ -86,7 +86,7 @@ class HostProvider:
         return Runtime(
             provider=self.name, version=interpreter.version, output_dir=output_dir, image=step,
             dev=host_headers.step(interpreter, output_dir, fingerprint), notes=_notes(interpreter),
-            missing_modules=tree.missing_modules(),
+            missing_modules=tree.missing_modules(), floor=glibc,
         )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import folders, records
+from pypack.formats.binaries import elf, is_glibc
 from pypack.runtimes import host_interpreter, host_libraries
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ _REMEMBERED = 20
 
 
 def fingerprint(interpreter: Interpreter, search_folders: Sequence[Path] = ()) -> str:
-    """Return the hash of sizes and times. ``search_folders`` are the loader's folders, by default this machine's.
+    """Return the hash of sizes and times. ``search_folders`` are the loader's folders, by default this machine's."""
+    return survey(interpreter, search_folders)[0]
+
+
+def survey(interpreter: Interpreter, search_folders: Sequence[Path] = ()) -> tuple[str, str]:
+    """Return the fingerprint, and the glibc that the interpreter and its libraries need, e.g. ``2.36``.
 
     Which libraries there are is computed once (100 ms) for each state of the folders that the loader searches, and
     recorded: a package manager changes those folders with each package. The libraries themselves, and the folders in
@@ -34,13 +40,32 @@ def fingerprint(interpreter: Interpreter, search_folders: Sequence[Path] = ()) -
     known = records.read(record)
     row: Any = known.get(state)
     libraries = [Path(path) for path in row["libraries"]] if isinstance(row, dict) and "libraries" in row else []
-    if not libraries or row.get("folders") != _folder_rows(libraries, search_folders):
+    if not libraries or row.get("folders") != _folder_rows(libraries, search_folders) or "glibc" not in row:
         libraries = _libraries(interpreter, search_folders)
-        row = {"libraries": [str(path) for path in libraries], "folders": _folder_rows(libraries, search_folders)}
+        row = {
+            "libraries": [str(path) for path in libraries],
+            "folders": _folder_rows(libraries, search_folders),
+            "glibc": _glibc([interpreter.python, *_natives(interpreter), *libraries]),
+        }
         known = dict(list(known.items())[-_REMEMBERED + 1 :]) | {state: row}
         with contextlib.suppress(OSError):  # a read-only home
             records.write(record, known)
-    return _hash([interpreter_rows, _rows(libraries)])
+    return _hash([interpreter_rows, _rows(libraries)]), str(row["glibc"])
+
+
+def _glibc(paths: Iterable[Path]) -> str:
+    """Return the highest version of glibc that a file needs, ``""`` where none needs any."""
+    highest: tuple[int, ...] = ()
+    for path in paths:
+        with contextlib.suppress(OSError), path.open("rb") as stream:
+            binary = elf.read(stream)
+            if binary and binary.glibc and not is_glibc(path.name):
+                highest = max(highest, binary.glibc)
+    return ".".join(map(str, highest))
+
+
+def _natives(interpreter: Interpreter) -> list[Path]:
+    return [path for _, path in host_interpreter.stdlib_files(interpreter) if path.suffix == ".so"]
 
 
 def _folder_rows(libraries: Iterable[Path], search_folders: Iterable[Path]) -> list[list[object]]:
@@ -51,8 +76,7 @@ def _folder_rows(libraries: Iterable[Path], search_folders: Iterable[Path]) -> l
 def _libraries(interpreter: Interpreter, search_folders: Iterable[Path]) -> list[Path]:
     """Return every shared library that the interpreter and its extension modules load, sorted."""
     libraries = host_libraries.Libraries(interpreter.python, search_folders)
-    natives = [path for _, path in host_interpreter.stdlib_files(interpreter) if path.suffix == ".so"]
-    needs = [libraries.needs(path) for path in (interpreter.python, *natives)]
+    needs = [libraries.needs(path) for path in (interpreter.python, *_natives(interpreter))]
     return sorted({path for library_needs in needs for path in library_needs.found.values()})
 
 

@@ -26,6 +26,7 @@ from pypack.project import entries, options, program
 from pypack.project.settings import TABLE, BuildOptions
 from pypack.scons import actions
 from pypack.scons.command import Request
+from pypack.scons.links import link_nodes
 from pypack.steps import producer
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
         if producer.is_made(step, Path(nodes[-1].get_abspath())):
             inner["PYPACK_DISPLAY"].up_to_date(nodes[-1].get_abspath())
         inner.Alias(target.name, nodes[-1])
+        nodes += link_nodes(inner, project, target, nodes[-1], build_path)
     parts = [reports.one(part, step) for plan, step in zip(plans, steps, strict=True) for part in plan.parts]
     nodes += _report_nodes(inner, reports.whole(project, parts), report, sizes=sizes, name=project.name)
     if settings.offline and not inner.GetOption("clean"):

@@ -71,6 +71,15 @@ def test_the_launch_block_names_all_but_the_program_s_own_name(tmp_path):
     assert ("interpreter", "off") in pairs
 
 
+def test_data_of_the_program_s_own_wheel_comes_before_that_of_packages():
+    facts = {"runtime": {"sizes": {}, "floor": ""}, "deps": {"data": True, "commands": [], "floor": ""}}
+    sizes = {**OWN, "data/share/tool/words.txt": 5}
+    pairs = writer.launch_block(PARAMS, facts, sizes, entries(), starting.plan(PARAMS, OWN))
+    assert [pair for pair in pairs if pair[0] == "data"] == [("data", "3:data"), ("data", "2:data")]
+    without = writer.launch_block(PARAMS, facts, OWN, entries(), starting.plan(PARAMS, OWN))
+    assert [pair for pair in without if pair[0] == "data"] == [("data", "2:data")]
+
+
 def test_what_the_bootstrap_is_told():
     start = starting.plan(PARAMS, OWN)
     facts = {"runtime": {"sizes": {}}}

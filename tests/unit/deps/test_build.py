@@ -111,7 +111,7 @@ def test_rows_of_a_lock_become_sources(tmp_path):
     assert (inside.inside, inside.slug != pure.slug) == ("py", True)
     tree(tmp_path / "lib", pyproject_toml="", p_py="")
     local = source.of_package({"name": "p", "directory": {"path": "lib", "editable": True}}, tmp_path, None)
-    assert (local.version, local.native, local.folder) == ("", False, tmp_path / "lib")
+    assert (local.version, local.native, local.project.path) == ("", False, tmp_path / "lib")
     assert source.of_package(package(wheels=[]), tmp_path, None) is None
     assert source.of_package(package(archive={"url": "https://x.test/p-1-py3-none-any.whl"}), tmp_path, None) is None
 
@@ -119,7 +119,8 @@ def test_rows_of_a_lock_become_sources(tmp_path):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"vcs": {"type": "git", "url": "https://x.test/p"}}, "version control"),
+        ({"vcs": {"type": "svn", "url": "https://x.test/p"}}, "version control"),
+        ({"vcs": {"type": "git", "url": "https://x.test/p"}}, "no commit"),
         ({"directory": {"path": "gone"}}, "gone does not exist"),
         ({"sdist": {"url": "https://x.test/p-1.tar.gz"}}, "no sha256"),
     ],

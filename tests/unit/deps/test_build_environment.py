@@ -16,6 +16,7 @@ from pypack.deps.build import build, build_environment, cross, toolchain, wheel_
 from pypack.deps.build.builder import Builder
 from pypack.errors import StepError
 from pypack.formats.image import ImageBuilder, add_tree
+from pypack.formats.scripts import console_script
 from pypack.runtimes.base import Runtime
 from pypack.steps.step import Context, Settings, Step
 
@@ -196,15 +197,20 @@ def test_the_target_speaks_through_the_interpreter_that_builds(tmp_path):
 def test_console_scripts_of_build_requirements_are_programs(tmp_path):
     tools = toolchain.stand_ins(tmp_path, compilers=False)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "cython.py").write_text("import sys\nprint('cython', sys.argv[1])\n")
-    (tmp_path / "bin" / "cargo.py").write_text("print('no')\n")
-    toolchain.add_scripts(tools, tmp_path / "bin", tmp_path / "python")
-    assert (tools.folder / "cython").is_file()
-    assert "not available" in (tools.folder / "cargo").read_text()
-    assert tools.called() == []
+    (tmp_path / "python").mkdir()
+    (tmp_path / "bin" / "cython.py").write_bytes(console_script("Cython.Compiler:main"))
+    (tmp_path / "bin" / "convert.py").write_text("#!python\nprint('converted')\n")
+    (tmp_path / "bin" / "uv-build").write_bytes(b"\x7fELF native")
+    toolchain.add_scripts(tmp_path / "bin", tmp_path / "python" / "python3.13")
+    installed = tmp_path / "python"
+    assert sorted(path.name for path in installed.iterdir()) == ["convert", "cython", "uv-build"]
+    assert (installed / "uv-build").read_bytes() == b"\x7fELF native"
+    assert all(os.access(path, os.X_OK) for path in installed.iterdir())
+    path = toolchain.environment(tools, tmp_path, installed)["PATH"].split(os.pathsep)
+    assert path[:2] == [str(tools.folder), str(installed)]
 
 
 def test_no_program_of_the_host_tells_where_its_libraries_are(tmp_path):
     tools = toolchain.stand_ins(tmp_path, compilers=False)
     assert "exit 1" in (tools.folder / "pkg-config").read_text()
-    assert toolchain.environment(tools, tmp_path)["PATH"].startswith(f"{tools.folder}{os.pathsep}")
+    assert toolchain.environment(tools, tmp_path, tmp_path / "python")["PATH"].startswith(f"{tools.folder}{os.pathsep}")

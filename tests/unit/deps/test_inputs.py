@@ -66,10 +66,60 @@ def test_nothing_names_packages(find):
         find({}, extras=("fast",))
 
 
-def test_a_setup_py_counts_after_requirements(find, tmp_path):
+def test_what_a_setup_py_requires_counts_before_requirements_for_developers(find, tmp_path):
     setup = manifests.Manifest(file=tmp_path / "setup.py", name="a", dependencies=("click",))
     assert find({}, setup=setup).kind == "setup"
-    assert find({"requirements.txt": ""}, setup=setup).kind == "requirements"
+    assert find({"requirements.txt": "pytest\n"}, setup=setup).kind == "setup"
+    assert find.notes == ("packages are named by setup.py; requirements.txt beside it is not read",)
+    assert find({}, setup=setup, named="requirements.txt").kind == "requirements"
+    assert find({"requirements.txt": "-e .  # and more\npytest\n"}, setup=setup).kind == "requirements"
+    bare = manifests.Manifest(file=tmp_path / "setup.py", name="a")
+    assert find({"requirements.txt": "pytest\n"}, setup=bare).kind == "requirements"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"Pipfile": "", "Pipfile.lock": "{}"}, ("Pipfile.lock, Pipfile", "pipenv requirements --hash")),
+        ({"environment.yml": ""}, ("environment.yml", "into requirements.txt")),
+        ({"poetry.lock": ""}, ("poetry.lock", "poetry export -f requirements.txt")),
+        ({"requirements/a.txt": "", "requirements/b.txt": ""}, ("requirements/a.txt", "-r requirements/a.txt")),
+    ],
+)
+def test_packages_that_only_another_tool_reads_are_an_error(find, files, told, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError) as caught:
+        find(files)
+    for part in told:
+        assert part in str(caught.value)
+    assert find({"requirements.txt": ""}).kind == "requirements"  # an empty one says that there are none
+
+
+def test_the_only_file_of_a_folder_of_requirements_counts(find):
+    assert find({"requirements/prod.txt": "click\n"}).file.name == "prod.txt"
+    assert find({"requirements.in": "click\n"}).file.name == "requirements.in"
+
+
+def test_another_tools_lock_counts_where_the_tool_is_there(find, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert find({"pyproject.toml": PYPROJECT, "poetry.lock": "", "pdm.lock": ""}).kind == "pyproject"
+    assert "poetry.lock, pdm.lock beside it is not read" in find.notes[0]
+    assert [note.split(":")[0] for note in find.notes[1:]] == ["warning"] * 2
+    assert "pdm export" in find.notes[2]
+    with pytest.raises(InputError, match="is not a file that pypack reads"):
+        find({}, named="pdm.lock")
+    tool = tmp_path / "bin" / "pdm"
+    tool.parent.mkdir()
+    tool.touch()
+    tool.chmod(0o755)
+    found = find({})
+    assert (found.kind, found.file.name, len(find.notes)) == ("exported", "pdm.lock", 1)
+    assert find({}, named="pyproject.toml").kind == "pyproject"
+
+
+def test_the_lock_of_a_script_is_its_lock(find):
+    found = find({"tool.py": SCRIPT, "tool.py.lock": ""}, script="tool.py", alone=True)
+    assert (found.kind, inputs.locked_script(found).name) == ("uv-lock", "tool.py")
 
 
 def test_a_script_that_says_what_it_needs(find):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -142,7 +143,12 @@ TOLD = {
 
 def test_setuptools_is_asked_again_only_when_a_file_has_changed(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(manifests, "_ask_setuptools", lambda folder, file: asked.append(file) or TOLD)
+    read = tmp_path / "requirements" / "prod.list"
+    monkeypatch.setattr(
+        manifests, "_ask_setuptools", lambda _, file: (asked.append(file) or TOLD, [str(read), "/dev/null"])
+    )
+    read.parent.mkdir()
+    read.write_text("click\n")
     (tmp_path / "setup.cfg").write_text("[metadata]\nname = old\n")
     memory = tmp_path / "memory" / "setup.json"
     found = manifests.setup(tmp_path, memory)
@@ -155,4 +161,30 @@ def test_setuptools_is_asked_again_only_when_a_file_has_changed(tmp_path, monkey
     memory.write_text("no JSON")
     manifests.setup(tmp_path, memory)
     assert len(asked) == 3
+    read.write_text("rich\n")  # what a setup.py opened counts too
+    manifests.setup(tmp_path, memory)
+    assert len(asked) == 4
     assert json.loads(memory.read_text())["told"] == TOLD
+
+
+def test_what_a_program_asks_of_itself_is_its_extras():
+    extras = {"all": ("Demo[a]", "x"), "a": ("demo[b]", "y"), "b": ("z",)}
+    manifest = manifests.Manifest(file=Path("setup.py"), name="demo", dependencies=("w",), extras=extras)
+    assert manifest.chosen(("all",), ()) == ("w", "x", "y", "z")
+
+
+METADATA = """Metadata-Version: 2.1
+Name: demo
+Version: 1
+Provides-Extra: fast
+Requires-Dist: a
+Requires-Dist: b; python_version < "3" and extra == "fast"
+Requires-Dist: c ; extra == 'fast'
+Requires-Dist: d; extra == "fast" and sys_platform == "win32"
+"""
+
+
+def test_metadata_gives_extras_apart():
+    manifest = manifests.of_metadata(Path("x"), metadata=METADATA, points="[console_scripts]\ndemo = demo:main\n")
+    assert (manifest.dependencies, dict(manifest.scripts)) == (("a",), {"demo": "demo:main"})
+    assert manifest.extras == {"fast": ('b; python_version < "3"', "c", 'd; sys_platform == "win32"')}

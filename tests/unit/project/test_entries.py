@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pypack.deps.manifests import Manifest
 from pypack.errors import InputError
-from pypack.project import program
+from pypack.project import entries, program
 from pypack.project.entries import Entry
 
 
@@ -97,3 +98,28 @@ def test_the_program_is_described_in_one_line(tmp_path, scripts, entry, line):
     (tmp_path / "tool.py").write_text("def run(): ...\n")
     (tmp_path / "pyproject.toml").write_text(COMMANDS + scripts)
     assert program.load(tmp_path, entry=entry).notes[0] == line
+
+
+SCRIPTS = {"bin/tool": "#!/usr/bin/env python3\n", "bin/helper": "#!python\n", "bin/tool.sh": "#!/bin/sh\n"}
+
+
+def project_with_scripts(folder, *names, name="tool") -> Manifest:
+    for path, text in {**SCRIPTS, "main.py": ""}.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+    return Manifest(file=folder / "setup.py", name=name, script_files=names, built=True)
+
+
+def test_the_script_that_a_setup_installs_is_the_program(tmp_path):
+    manifest = project_with_scripts(tmp_path, "bin/tool", "bin/tool.sh")
+    found = entries.find(tmp_path, "", manifest)
+    assert (found.entry, found.command) == (Entry(kind="script", name="bin/tool"), "tool")
+
+
+def test_of_several_scripts_the_one_with_the_projects_name_is_the_program(tmp_path):
+    assert entries.find(tmp_path, "", project_with_scripts(tmp_path, *SCRIPTS)).entry.name == "bin/tool"
+    manifest = project_with_scripts(tmp_path, *SCRIPTS, name="other")
+    with pytest.raises(InputError, match="installs several scripts as commands: helper, tool") as caught:
+        entries.find(tmp_path, "", manifest)
+    assert "choose one with --entry" in str(caught.value)
+    assert entries.find(tmp_path, "helper", manifest).entry.name == "bin/helper"

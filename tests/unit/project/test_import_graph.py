@@ -25,6 +25,8 @@ def imported(text, *, package="", is_main=False):
         ("class C:\n import a", {"a": True}),
         ("try:\n import a\nexcept ValueError:\n import b", {"a": True, "b": False}),
         ("with open('x'):\n import a", {"a": True}),
+        ("import sys\nsys.path.append('x')\nimport a", {"sys": False, "a": False}),
+        ("run(['pip', 'install', 'a'])\nimport a", {"a": False}),
         ("from contextlib import suppress\nwith suppress(ImportError):\n import a",
          {"contextlib": True, "contextlib.suppress": True}),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n import a\nelse:\n import b",

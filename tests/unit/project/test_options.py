@@ -46,6 +46,7 @@ EXAMPLES = {  # words of the command line, and the value that they stand for; pa
     "interpreter": (["--no-interpreter"], False),
     "scripts_on_path": (["--scripts-on-path"], True),
     "console": (["--no-console"], False),
+    "alias": (["--alias"], True),
     "icon": (["--icon", "art/a.ico"], Path("/here/art/a.ico")),
     "description": (["--description", "Greets, 100 % of you"], "Greets, 100 % of you"),
     "company": (["--company", "Example, Ltd"], "Example, Ltd"),

@@ -30,6 +30,28 @@ _FOREIGN = {
 """Build requirements that compile with another tool than the ``CC`` of the build environment."""
 
 
+OWN = "read what its backend says above, and mend the project"
+_ADVICE = (
+    (r"No module named '?pkg_resources", 'setuptools 82 has no pkg_resources any more: take an older one, by '
+     '[tool.uv] build-constraint-dependencies = ["setuptools<81"] or UV_BUILD_CONSTRAINT=FILE'),
+    (r"No module named '?distutils", "Python 3.12 has no distutils: name setuptools in [build-system] requires"),
+    (r"POETRY_DYNAMIC_VERSIONING|poetry.dynamic.versioning", "set POETRY_DYNAMIC_VERSIONING_BYPASS=VERSION"),
+    (r"PDM_BUILD_SCM_VERSION", "build where its repository and git are, or set PDM_BUILD_SCM_VERSION=VERSION, or"
+     " version in [tool.pypack]"),
+    (r"PRETEND_VERSION|setuptools.scm|vcs.versioning|versioning from VCS", "build where its repository, its tags and"
+     " git are, or set SETUPTOOLS_SCM_PRETEND_VERSION=VERSION, or version in [tool.pypack]"),
+    (r"not a git repository|No such file or directory: 'git'|dubious ownership|no git repository", "build where its"
+     " repository and git are; git config --global --add safe.directory FOLDER where they belong to somebody else"),
+    (r"No module named", "name what it imports in [build-system] requires"),
+)  # fmt: skip
+"""What backends say, as regular expressions, and what to do then; the first that is found counts."""
+
+
+def advice(output: str) -> str:
+    """Return what to do about a failed build, by what its backend says; "" where nothing fits."""
+    return next((text for pattern, text in _ADVICE if re.search(pattern, output, re.IGNORECASE)), "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """A build backend: ``name`` is ``module`` or ``module:object``, ``path`` folders of the tree to import it from."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pypack.base import folders
 from pypack.deps import wheels
 from pypack.deps.build import backend as backends
-from pypack.deps.build import cross, toolchain
+from pypack.deps.build import cross, repository, toolchain
 from pypack.errors import StepError
 from pypack.formats import image
 from pypack.formats.headers import EPOCH
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from pypack.base.targets import Layout
     from pypack.deps.build.backend import Backend
     from pypack.deps.build.cross import Facts
+    from pypack.deps.build.folder import Folder
     from pypack.deps.build.toolchain import Tools
     from pypack.steps.step import Context
 
 _TAIL_LINES = 25
 _COMPILER = "a compiler, which none of its files showed the need of"
+_VERSION_VARIABLES = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSION")
+"""Variables that tell backends the version that they would ask version control for; hatch-vcs heeds the first."""
 _KEPT = ("SYSTEMROOT", "COMSPEC", "PATHEXT")
 """Environment variables that programs on Windows need."""
 
@@ -71,7 +74,8 @@ class BuildEnvironment:
         message = f"{self.label} cannot be built: {hook} of its backend {self.backend.name} failed"
         tail = "\n".join(f"    {line}" for line in output.replace(str(self.root), "…").splitlines()[-_TAIL_LINES:])
         missing = [f"{name} ({toolchain.MISSING.get(name, _COMPILER)})" for name in self.tools.called()]
-        hint = backends.OTHER
+        is_folder = self.context.unhashed.get("project") is not None
+        hint = backends.advice(output) or (backends.OWN if is_folder else backends.OTHER)
         if missing:
             message = f"{message}, having asked for {', '.join(missing)}, which is not to be had in this build"
         elif "file not found" in output or "unable to find library" in output:
@@ -98,18 +102,25 @@ def open_environment(
     with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
         root = Path(name).resolve()
         image.unpack(tree, root / "tree")
+        project: Folder | None = context.unhashed.get("project")
+        if project and project.repository:
+            repository.write_copy(project.repository, root / "tree")
+        source = root / "tree" / context.params.get("prefix", "")
         image.unpack(interpreter, root / "python")
         packages, python = root / "python" / layout.site_packages, root / "python" / layout.python
         tools = toolchain.stand_ins(root, compilers=target is None)
         _install(root, packages, requirements)
-        toolchain.add_scripts(tools, root / "requirements" / "bin", python)
+        toolchain.add_scripts(root / "requirements" / "bin", python)
         env = {
-            **_environment(root, tools),
+            **_environment(root, tools, python.parent),
+            **context.params.get("environment", {}),
             **(_prepare_cross_build(root, packages, layout, tools, target) if target else {}),
         }
-        backend = backends.read(root / "tree", label)
+        if version := context.params.get("commit_version"):  # there is no repository to ask here
+            env |= dict.fromkeys(_VERSION_VARIABLES, version)
+        backend = backends.read(source, label)
         yield BuildEnvironment(
-            context=context, label=label, root=root, tree=root / "tree", python=python, backend=backend, tools=tools,
+            context=context, label=label, root=root, tree=source, python=python, backend=backend, tools=tools,
             env=env,
         )  # fmt: skip
 
@@ -125,6 +136,8 @@ def _install(root: Path, packages: Path, requirements: Iterable[Path]) -> None:
     packages.mkdir(parents=True, exist_ok=True)
     for path in (unpacked / wheels.SITE).glob("*"):
         path.rename(packages / path.name)
+    if (unpacked / "data").is_dir():
+        shutil.copytree(unpacked / "data", root / "python", dirs_exist_ok=True)
 
 
 def _prepare_cross_build(
@@ -142,7 +155,7 @@ def _prepare_cross_build(
     return facts.environment()
 
 
-def _environment(root: Path, tools: Tools) -> dict[str, str]:
+def _environment(root: Path, tools: Tools, scripts: Path) -> dict[str, str]:
     """Return the whole environment of a build, without the caller's variables, which could change its result."""
     work = root / "work"
     work.mkdir()
@@ -150,7 +163,7 @@ def _environment(root: Path, tools: Tools) -> dict[str, str]:
     folders.zig_cache().mkdir(parents=True, exist_ok=True)
     return {
         **kept,
-        **toolchain.environment(tools, root),
+        **toolchain.environment(tools, root, scripts),
         "HOME": str(work), "USERPROFILE": str(work), "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work),
         "LC_ALL": "C.UTF-8", "TZ": "UTC", "SOURCE_DATE_EPOCH": str(EPOCH),
         "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1",

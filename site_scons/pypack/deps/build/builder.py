@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Builder:
     """The interpreter that builds: a runtime that starts on this host, of the minor version that is bundled.
 
-    ``folder`` is where uv reads its settings, which ``index`` is a fingerprint of; ``login`` is what files of
+    ``folder`` is where uv reads its settings, which ``index`` is a fingerprint of; ``constraints`` limit the
+    versions of build requirements; ``login`` is what files of
     an index are fetched with.
     """
 
@@ -27,6 +28,7 @@ class Builder:
     runtime: Runtime
     folder: Path
     index: str = ""
+    constraints: tuple[str, ...] = ()
     login: Login | None = None
 
     @property

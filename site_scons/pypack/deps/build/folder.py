@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import shutil
+import tempfile
 import tomllib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pypack.base import digests
-from pypack.base.walk import walk_project
+from pypack.base.walk import matches, walk_project
+from pypack.deps.build import repository, version_control
 from pypack.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pypack.deps.build.repository import Repository
     from pypack.steps.step import Context
 
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]+")
 _NAMED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^]]*\])?\s*@\s*")
 _EXTRAS = re.compile(r"\[[^]]*\]$")
+_SETTINGS = ("pyproject.toml", "setup.py", "setup.cfg", "MANIFEST.in")
+_WRITTEN = ("*.log", "nohup.out", "*.pid", "*.db", "*.db-*", "*.sqlite", "*.sqlite3", "*.sqlite3-*")
+"""Files that programs write into the folder that they are started in."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """A project's folder with the files that count (path inside, path on the disk), sorted, and their digest."""
+    """A project's folder with the files that count (path inside, path on the disk), sorted, and a digest of them all.
+
+    ``around`` are files of its repository outside of the folder, by their path below the top of that; ``prefix`` is the
+    folder's own path there. ``repository`` is set where the build may ask it. ``contents`` has the digest of each file
+    by its path below the top (:func:`pypack.base.digests.contents`).
+    """
 
     path: Path
     files: tuple[tuple[str, Path], ...]
     digest: str
+    prefix: str = ""
+    around: tuple[tuple[str, Path], ...] = ()
+    repository: Repository | None = None
+    contents: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(path: Path, memory: Path | None) -> Folder:
@@ -39,10 +57,52 @@ def read(path: Path, memory: Path | None) -> Folder:
         problem = "has neither pyproject.toml nor setup.py" if path.is_dir() else "does not exist"
         raise InputError(f"the local project {path} {problem}", hint="name the folder of a Python project")
     # what a build may look at; its own leftovers, virtual environments and caches would only change it
-    files = tuple(sorted((pair for pair in walk_project(path) if _counts(pair[1])), key=lambda pair: pair[0].encode()))
+    written = _written_patterns(path)
+    found = walk_project(path, skip=lambda file: file.parent == path and matches(file.name, written), all_names=True)
+    files = tuple(sorted((pair for pair in found if _counts(pair[1])), key=lambda pair: pair[0].encode()))
+    absolute = path.absolute()
+    top = repository.find_top(absolute)
+    state = repository.read(top) if top and version_control.is_asked(files) else None
+    prefix = absolute.relative_to(top).as_posix() if top and top != absolute else ""
+    around = _files_around(top, prefix, state) if top and prefix else ()
     name = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    digest = digests.whole(digests.contents(files, memory / f"{name}.source.json" if memory else None))
-    return Folder(path=path, files=files, digest=digest)
+    inside = ((f"{prefix}/{name}" if prefix else name, file) for name, file in files)
+    contents = digests.contents((*inside, *around), memory / f"{name}.source.json" if memory else None)
+    digest = digests.whole({**contents, **({".git": state.digest} if state else {})})
+    return Folder(
+        path=path, files=files, digest=digest, prefix=prefix, around=around, repository=state, contents=contents
+    )
+
+
+def _files_around(top: Path, prefix: str, state: Repository | None) -> tuple[tuple[str, Path], ...]:
+    """Return what a build sees of a repository outside of the project at ``prefix``: always what git ignores."""
+    above = [parent.as_posix() for parent in PurePosixPath(prefix).parents]
+    names = [".gitignore" if folder == "." else f"{folder}/.gitignore" for folder in above]
+    ignored = [(name, top / name) for name in names if (top / name).is_file()]
+    tracked = repository.files_around(top, prefix) if state else []
+    return tuple(sorted({*ignored, *tracked}, key=lambda pair: pair[0].encode()))
+
+
+def _written_patterns(path: Path) -> tuple[str, ...]:
+    """Return patterns of files at the top that programs write while they run, unless settings name them."""
+    texts = [(path / name).read_bytes() for name in _SETTINGS if (path / name).is_file()]
+    return tuple(
+        pattern for pattern in _WRITTEN if not any(pattern.replace("*", "").encode() in text for text in texts)
+    )
+
+
+@contextmanager
+def lay_out(project: Folder) -> Iterator[Path]:
+    """Yield a copy of a project's folder, with what its build may see around it; what is written there is dropped."""
+    with tempfile.TemporaryDirectory(prefix="pypack-tree-") as name:
+        tree = Path(os.path.realpath(name)) / "tree"
+        inside = ((f"{project.prefix}/{name}" if project.prefix else name, file) for name, file in project.files)
+        for inside_path, file in (*inside, *project.around):
+            (tree / inside_path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, tree / inside_path)
+        if project.repository:
+            repository.write_copy(project.repository, tree)
+        yield tree / project.prefix
 
 
 def metadata_of_files(requirements: Iterable[Path]) -> list[Path]:
@@ -58,16 +118,27 @@ def metadata(requirements: Iterable[str], base: Path) -> list[Path]:
     Those are what says what a local project among them needs, and wheels and archives that are named by their path.
     Paths count from ``base``.
     """
-    paths = [path for line in requirements if (path := _local_path(line.strip(), base))]
+    paths = local_paths(requirements, base)
     names = ("", "pyproject.toml", "setup.py", "setup.cfg")
     return list(dict.fromkeys(file for path in paths for name in names if (file := path / name).is_file()))
 
 
-def uv_paths(pyproject: Path) -> list[str]:
-    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
+def local_paths(requirements: Iterable[str], base: Path) -> list[Path]:
+    """Return the folders and files that lines of a requirements file name by their path, counted from ``base``."""
+    return [path for line in requirements if (path := _local_path(line.strip(), base))]
+
+
+def uv_sources(pyproject: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return ``[tool.uv.sources]`` of a pyproject.toml: by requirement its sources, of which markers may choose."""
     table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     sources = table.get("tool", {}).get("uv", {}).get("sources", {})
-    return [str(source["path"]) for source in sources.values() if isinstance(source, dict) and "path" in source]
+    lists = {name: source if isinstance(source, list) else [source] for name, source in sources.items()}
+    return {name: [row for row in rows if isinstance(row, dict)] for name, rows in lists.items()}
+
+
+def uv_paths(pyproject: Path) -> list[str]:
+    """Return the local paths that ``[tool.uv.sources]`` gives to requirements by name."""
+    return [str(row["path"]) for rows in uv_sources(pyproject).values() for row in rows if "path" in row]
 
 
 def _local_path(line: str, base: Path) -> Path | None:
@@ -83,16 +154,46 @@ def _local_path(line: str, base: Path) -> Path | None:
 
 
 def run_gather(context: Context) -> None:
-    """Step: a project's folder -> image of its files. Param ``folder``; a signature sees their ``digest`` only."""
+    """Step: a project's folder -> image of its files, as they were when the build was planned.
+
+    Unhashed: ``project`` (:class:`Folder`), of which a key sees the ``digest`` only. Files that came later are left
+    out, and of one that has only grown (a log) the part that was there is taken.
+    """
     from pypack.formats.image import ImageBuilder
 
-    project = read(context.unhashed["folder"], None)
+    project: Folder = context.unhashed["project"]
+    changed: list[str] = []
+    inside = ((f"{project.prefix}/{name}" if project.prefix else name, file) for name, file in project.files)
     with ImageBuilder(project.path.name, folder=context.product.parent) as builder:
-        for inside, file in project.files:
-            builder.add_file(inside, file)
-        if {project.digest, read(project.path, None).digest} != {context.params["digest"]}:
-            raise InputError(f"{project.path} changes while it is being built", hint="build again")
+        for name, file in (*inside, *project.around):
+            content = unchanged_content(file, project.contents[name])
+            if content is None:
+                changed.append(name)
+            else:
+                builder.add(name, content, executable=digests.is_executable(project.contents[name]))
+        if changed:
+            raise InputError(
+                f"{project.path} changes while it is being built: {', '.join(changed[:5])}",
+                hint="build again, and stop what writes there",
+            )
         builder.write(context.product)
+
+
+def unchanged_content(path: Path, digest: str) -> bytes | None:
+    """Return what was in a file when it had this digest, None where that is lost; a file that has grown has it."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    expected, running, size = digest.partition("\0")[2], hashlib.sha256(), 0
+    if hashlib.sha256(data).hexdigest() == expected:
+        return data
+    for line in data.splitlines(keepends=True):
+        if running.hexdigest() == expected:
+            return data[:size]
+        running.update(line)
+        size += len(line)
+    return None
 
 
 def _counts(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 import subprocess
 import tempfile
 import tomllib
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps import lock, tags
+from pypack.deps import lock, tags, uv_settings
 from pypack.deps.build import backend, build_environment
 from pypack.deps.secrets import without_secrets
 from pypack.download import fetch
@@ -40,10 +40,11 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
     """
     label, layout = context.params["label"], backend_layout(context)
     with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
-        files = ("pyproject.toml", "setup.py", "PKG-INFO")
+        prefix = context.params.get("prefix", "")
+        files = [posixpath.join(prefix, name) for name in ("pyproject.toml", "setup.py", "PKG-INFO")]
         image.unpack(tree, Path(name), only=lambda member: member.path in files)
-        backend.refuse(Path(name), label, context.params["python"])
-        requires = backend.read(Path(name), label).requires
+        backend.refuse(Path(name) / prefix, label, context.params["python"])
+        requires = backend.read(Path(name) / prefix, label).requires
     static_requirements = _resolve_requirements(context, requires)
     with build_environment.open_environment(
         context, label, tree=tree, interpreter=interpreter, layout=layout, requirements=static_requirements.wheels
@@ -75,17 +76,25 @@ def _lock(context: Context, requirements: Iterable[str]) -> str:
     import uv
 
     builder: Builder = context.unhashed["builder"]
+    constraints = "".join(f"{line}\n" for line in context.params.get("constraints", ()))
+    limits = context.product.with_name(f"{context.product.name}.constraints.txt")
     command = [
         uv.find_uv_bin(), "pip", "compile", "-", "--quiet", "--no-progress", "--color", "never", "--format",
         "pylock.toml", "--no-header", "--no-annotate", "--only-binary", ":all:", "--python-platform",
         context.params["platform"], "--python-version", context.params["python"],
+        *(("--constraint", str(limits)) if constraints else ()),
+        *(("--no-index",) if uv_settings.of_pip(builder.folder).no_index else ()),
         *(("--offline",) if context.settings.offline else ()),
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=builder.folder, env={**os.environ, **tags.uv_environment(builder.accepts)},
-        input="".join(f"{line}\n" for line in requirements), capture_output=True, text=True, check=False,
-        encoding="utf-8", errors="replace",
-    )  # fmt: skip
+    environment = {**uv_settings.environment(builder.folder), **tags.uv_environment(builder.accepts)}
+    limits.write_text(constraints, encoding="utf-8")
+    try:
+        done = subprocess.run(
+            command, cwd=builder.folder, env=environment, input="".join(f"{line}\n" for line in requirements),
+            capture_output=True, text=True, check=False, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    finally:
+        limits.unlink()
     if done.returncode:
         details = "\n".join(f"  {line}" for line in without_secrets(done.stderr).strip().splitlines())
         raise StepError(
@@ -100,7 +109,9 @@ def _fetch_wheels(context: Context, table: Mapping[str, Any]) -> Iterator[Path]:
     """Fetch the wheels of a lock and yield them."""
     builder: Builder = context.unhashed["builder"]
     try:
-        chosen = lock.choose_wheels(table, builder.accepts, builder.runtime.minor, static=builder.runtime.static)
+        chosen = lock.choose_wheels(
+            table, builder.accepts, builder.runtime.minor, static=builder.runtime.static, base=builder.folder
+        )
     except StepError as error:
         details = "\n".join(error.what.splitlines()[1:])
         raise StepError(

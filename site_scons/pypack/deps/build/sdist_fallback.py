@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from pypack.deps.build import native, source
+from pypack.deps.build import commits, native, source
 from pypack.download import fetch
 from pypack.errors import StepError
 
@@ -36,7 +37,7 @@ def prefer_wheels(resolve: Callable[[list[str]], str], *, forced: Iterable[str] 
         if not build:
             raise
     loose = resolve(_uv_arguments(forced, wheels=False))
-    allowed = [name for name in _without_wheel(loose) if name not in forced]
+    allowed = [name for name in without_wheel(loose) if name not in forced]
     try:
         narrowest = resolve(_uv_arguments([*forced, *allowed]))
     except StepError:
@@ -51,11 +52,37 @@ def prefer_wheels(resolve: Callable[[list[str]], str], *, forced: Iterable[str] 
     return narrowest
 
 
-def describe(lock: str, base: Path, settings: Settings, login: Login | None = None) -> str:
+def passed_over(lock: str, resolve: Callable[[list[str]], str], forced: Iterable[str]) -> list[str]:
+    """Return a line for each package of which a newer release has no wheel; none where ``resolve`` cannot tell.
+
+    ``resolve`` and ``forced`` are as for :func:`prefer_wheels`, which has made ``lock``.
+    """
+    try:
+        newest = _versions(resolve(_uv_arguments(forced, wheels=False)))
+    except StepError:
+        return []
+    taken = _versions(lock)
+    return [
+        f"{name} {version} is taken: {newest[name]} has no wheel for this target (--no-binary {name} builds it from"
+        " source; a higher --floor may have one)"
+        for name, version in taken.items()
+        if name in newest and Version(newest[name]) > Version(version)
+    ]
+
+
+def _versions(lock: str) -> dict[str, str]:
+    packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])
+    return {canonicalize_name(row["name"]): str(row["version"]) for row in packages if row.get("version")}
+
+
+def describe(
+    lock: str, base: Path, settings: Settings, login: Login | None = None, addresses: Mapping[str, str] | None = None
+) -> str:
     """Return a lock that says of each sdist in it whether it looks native (``[packages.tool.pypack]``, PEP 751).
 
     The sdists are fetched for that: which Python a musl target takes depends on it, before anything is built. Plain
-    paths count from ``base``; ``login`` is what they are fetched with.
+    paths count from ``base``; ``login`` is what they are fetched with. A commit of a git repository becomes an archive
+    with a hash; ``addresses`` leads from the address of such a repository to the one with a login in it.
     """
     head, *blocks = lock.split(_PACKAGE)
     parts, packages = [head], tomllib.loads(lock).get("packages", [])
@@ -63,6 +90,9 @@ def describe(lock: str, base: Path, settings: Settings, login: Login | None = No
         return lock
     for block, package in zip(blocks, packages, strict=True):
         parts.append(block)
+        if "vcs" in package:
+            parts[-1] = f"{block.rstrip()}\n{commits.describe(package, settings, login, addresses)}\n"
+            continue
         row = package.get("sdist") or package.get("archive")
         if package.get("wheels") or row is None or source.file_name(row).endswith(".whl"):
             continue
@@ -77,6 +107,7 @@ def _uv_arguments(names: Iterable[str], *, wheels: bool = True) -> list[str]:
     return [*(("--only-binary", ":all:") if wheels else ()), *chosen]
 
 
-def _without_wheel(lock: str) -> list[str]:
+def without_wheel(lock: str) -> list[str]:
+    """Return the names of the packages of a lock that are built from source."""
     packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])
     return [canonicalize_name(package["name"]) for package in packages if not package.get("wheels")]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps.build import folder, native
+from pypack.deps.build import folder, native, version_control
 from pypack.download.pins import Pin
 from pypack.errors import InputError, StepError
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pypack.deps.build.folder import Folder
+
 _READ = "docs/dependencies.md"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One distribution as source: an archive (``pin``), or a folder of the disk with the ``digest`` of its files.
+    """One distribution as source: an archive (``pin``), or a folder (``project``); ``digest`` is of its files.
 
     ``version`` is ``""`` where only the build tells it. ``native``: it looks as if native code were compiled, so it is
-    built for each target by itself. ``inside`` is the folder of the archive that holds the project.
+    built for each target by itself. ``inside`` is the folder of the archive that holds the project, ``environment``
+    are variables for its build.
     """
 
     distribution: str
@@ -30,13 +33,19 @@ class Source:
     native: bool
     digest: str
     pin: Pin | None = None
-    folder: Path | None = None
+    project: Folder | None = field(default=None, repr=False)
     inside: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """Name and version for messages."""
         return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def is_commit(self) -> bool:
+        """Whether it is a commit of a git repository, whose files alone do not tell its version."""
+        return self.pin is not None and self.pin.urls[0].startswith("git+")
 
     @property
     def slug(self) -> str:
@@ -53,27 +62,60 @@ def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> S
     """
     distribution, version = str(package["name"]), str(package.get("version", ""))
     if "vcs" in package:
-        raise InputError(
-            f"{distribution} comes from a version control system, which is not read",
-            hint="name a released version, an archive of that state (pkg @ https://…/archive.tar.gz), or"
-            " a local folder",
-            docs=_READ,
-        )
+        return _of_commit(package)
     if "directory" in package:
         row = package["directory"]
         path = base / row["path"] / row.get("subdirectory", "")
         project = folder.read(path, memory)
         is_native = native.of_folder(project)
-        return Source(distribution=distribution, version=version, native=is_native, digest=project.digest, folder=path)
+        return Source(
+            distribution=distribution, version=version, native=is_native, digest=project.digest, project=project,
+            environment=version_control.variables(),
+        )  # fmt: skip
     row = package.get("sdist") or package.get("archive")
     if row is None or file_name(row).endswith(".whl"):
         return None
     pin = pin_of(package, row, base)
-    is_native = package.get("tool", {}).get("pypack", {}).get("native", True)
+    is_native = _notes(package).get("native", True)
     inside = str(row.get("subdirectory", ""))
     return Source(
         distribution=distribution, version=version, native=bool(is_native), digest=pin.sha256, pin=pin, inside=inside
     )  # fmt: skip
+
+
+def commit_pin(package: Mapping[str, Any]) -> Pin:
+    """Return the pin of the commit that a lock's row names; without a hash where the lock has none yet."""
+    distribution, row = str(package["name"]), package["vcs"]
+    if row.get("type") != "git":
+        raise InputError(
+            f"{distribution} comes from {row.get('type')}, and only git is read of version control systems",
+            hint="name a released version, an archive of that state (pkg @ https://…/archive.tar.gz), or"
+            " a local folder",
+            docs=_READ,
+        )
+    commit, location = str(row.get("commit-id", "")), str(row.get("url") or row.get("path", ""))
+    if not commit:
+        raise StepError(f"the lock has no commit of {distribution}", hint="make the lock again", docs=_READ)
+    return Pin(
+        file=f"{distribution}-{commit[:12]}.tar",
+        urls=(f"git+{location}@{commit}",),
+        sha256=str(_notes(package).get("sha256", "")),
+        version=str(package.get("version", "")),
+    )
+
+
+def _of_commit(package: Mapping[str, Any]) -> Source:
+    pin = commit_pin(package)
+    return Source(
+        distribution=str(package["name"]), version=pin.version, native=bool(_notes(package).get("native", True)),
+        digest=pin.sha256 or pin.urls[0], pin=pin, inside=str(package["vcs"].get("subdirectory", "")),
+    )  # fmt: skip
+
+
+def _notes(package: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a lock of ours says of a package besides the standard (PEP 751)."""
+    notes: Mapping[str, Any] = package.get("tool", {}).get("pypack", {})
+    return notes
 
 
 def is_in(package: Mapping[str, Any]) -> bool:

@@ -39,6 +39,7 @@ def wheel_step(source: Source, builder: Builder | None, target: Target, runtime:
         raise StepError(
             f"{source.label} has to be compiled from source: {reason}", hint=backend.OTHER, docs=backend.READ
         )
+    project = source.project
     variant = _native(source, builder, target, runtime) if source.native else _pure(builder)
     return Step(
         product=f"built/{source.slug}/{variant.folder}/wheel.tar",
@@ -56,9 +57,13 @@ def wheel_step(source: Source, builder: Builder | None, target: Target, runtime:
             "platform": tags.uv_platform(builder.accepts),
             "uv": _uv_version(),
             "index": builder.index,
+            **({"prefix": project.prefix} if project and project.prefix else {}),
+            **({"environment": dict(source.environment)} if source.environment else {}),
+            **({"constraints": list(builder.constraints)} if builder.constraints else {}),
+            **({"commit_version": source.version} if source.is_commit and source.version else {}),
             **variant.params,
         },
-        unhashed={"builder": builder, "accepted": variant.accepted},
+        unhashed={"builder": builder, "accepted": variant.accepted, "project": project},
     )
 
 
@@ -121,8 +126,8 @@ def _zig(target: Target) -> str:
 def _tree(source: Source) -> Step:
     product = f"built/{source.slug}/tree.tar"
     if source.pin is None:
-        return Step(product=product, action="gather", version=1, run=folder.run_gather,
-                    params={"digest": source.digest}, unhashed={"folder": source.folder})  # fmt: skip
+        return Step(product=product, action="gather", version=2, run=folder.run_gather,
+                    params={"digest": source.digest}, unhashed={"project": source.project})  # fmt: skip
     return Step(product=product, action="unpack", version=1, run=_unpack, inputs=(fetch.step(source.pin),),
                 params={"inside": source.inside})  # fmt: skip
 

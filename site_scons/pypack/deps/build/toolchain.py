@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,15 @@ def add_zig(tools: Tools, root: Path, *, target: str, include: str, deps: Path) 
         compiler.script(tools.folder / name, [str(zig.binary()), subcommand], [])
 
 
-def environment(tools: Tools, root: Path) -> dict[str, str]:
-    """Return the variables by which build scripts find the compiler, and zig its caches."""
+def environment(tools: Tools, root: Path, scripts: Path) -> dict[str, str]:
+    """Return the variables by which build scripts find the compiler, and zig its caches.
+
+    ``scripts`` is the folder of the interpreter that builds, which has the programs of its build requirements.
+    """
     # Windows has no such default; elsewhere nothing of what the caller has on PATH shall count
     path = os.environ.get("PATH", os.defpath) if hosts.system() == "windows" else os.defpath
     return {
-        "PATH": f"{tools.folder}{os.pathsep}{path}",
+        "PATH": os.pathsep.join([str(tools.folder), str(scripts), path]),
         "CC": "cc", "CXX": "c++", "AR": "ar", "RANLIB": "ranlib",
         "LDSHARED": "cc -shared", "LDCXXSHARED": "c++ -shared",
         "ZIG_GLOBAL_CACHE_DIR": str(folders.zig_cache()),
@@ -85,13 +89,23 @@ def environment(tools: Tools, root: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def add_scripts(tools: Tools, scripts: Path, python: Path) -> None:
-    """Write a program for each console script (``NAME.py`` in ``scripts``) of the build requirements."""
+def add_scripts(scripts: Path, python: Path) -> None:
+    """Put what the build requirements installed into ``scripts`` beside ``python``, which is on PATH.
+
+    A console script (``NAME.py``, written by pypack) becomes a program, any other script and native programs are kept.
+    """
     if hosts.system() == "windows" or not scripts.is_dir():
         return
-    for path in sorted(scripts.glob("*.py")):
-        if not (tools.folder / path.stem).exists():
-            compiler.script(tools.folder / path.stem, [str(python), str(path)], [])
+    for path in sorted(scripts.iterdir()):
+        is_native = not path.read_bytes()[:8].startswith((b"#!python", b"import s"))
+        program = python.parent / (path.name if is_native else path.name.removesuffix(".py"))
+        if program.exists():
+            continue
+        if is_native:
+            shutil.copy2(path, program)
+            program.chmod(0o755)
+        else:
+            compiler.script(program, [str(python), str(path)], [])
 
 
 def _program(path: Path, text: str) -> None:
