@@ -63,7 +63,7 @@ def main() -> int:
 
 def record(scene: Scene, folder: Path) -> None:
     """Run the commands of a scene and write its picture; an exit code that was not expected is an error."""
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
         for command in scene.commands:
             console.print(Text(f"$ {command}", style="bold"))
