@@ -135,6 +135,12 @@ def reproduce(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def recordings(session: nox.Session) -> None:
+    """Record what the command prints as the pictures in docs/recordings/."""
+    session.run(_venv(session, "test"), "-m", "tests.recordings")
+
+
+@nox.session(python=False)
 def lint(session: nox.Session) -> None:
     """Check style (ruff), types (mypy), generated files of docs/ and the C sources (every warning is an error)."""
     python = _venv(session, "test", "lint")
