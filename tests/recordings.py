@@ -70,9 +70,16 @@ def record(scene: Scene, folder: Path) -> None:
             printed, code = run(command, folder)
             if code != scene.code:
                 raise SystemExit(f"{command}: exit code {code}, expected {scene.code}\n{printed}")
-            console.print(Text.from_ansi(printed.rstrip("\n").replace(str(folder), "/home/ada")), soft_wrap=False)
+            console.print(Text.from_ansi(_without_places(printed, folder)), soft_wrap=False)
         svg = console.export_svg(title="pypack")
     (OUT / f"{scene.name}.svg").write_text(_FONTS.sub("", svg), encoding="utf-8")
+
+
+def _without_places(printed: str, folder: Path) -> str:
+    """Return what was printed as on anybody's machine."""
+    for place, shown in ((str(folder), "/home/ada"), (sys.prefix, "/home/ada/.venv"), (str(HERE), "/home/ada/pypack")):
+        printed = printed.replace(place, shown)
+    return printed.rstrip("\n")
 
 
 def run(command: str, folder: Path) -> tuple[str, int]:
