@@ -24,6 +24,7 @@ BUILD = {"make": "make", "perl": "perl", "tclsh": "tcl"}  # what CPython from so
 SYSTEM = {  # what the tests take besides: command or file, Debian's package
     **BUILD, "gcc": "gcc", "unzip": "unzip", "zstd": "zstd", "strace": "strace", "file": "file",
     "llvm-objdump": "llvm", "qemu-aarch64-static": "qemu-user-static", "proot": "proot", "wine": "wine",
+    "cargo": "cargo", "git": "git",
     "/usr/lib/wine/wine64": "wine64", "osslsigncode": "osslsigncode", "mkfs.vfat": "dosfstools",
     "/usr/aarch64-linux-gnu/lib/libc.so.6": "libc6-arm64-cross",
     "/usr/aarch64-linux-gnu/lib/libstdc++.so.6": "libstdc++6-arm64-cross",

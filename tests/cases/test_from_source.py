@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,10 @@ from pypack.runtimes.host import HostProvider
 from pypack.steps.cache import LocalStepCache
 from pypack.steps.producer import Producer
 from pypack.steps.step import Context, Settings
-from tests.cases.conftest import GNU, Checkout, copy_tree
+from tests.cases.conftest import GNU, Checkout, copy_tree, run
+
+PROJECTS = Path(__file__).parents[1] / "projects"
+DEV = ("--profile", "dev", "--runtime", "host")
 
 SETUPTOOLS = '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n'
 PLAIN = f'{SETUPTOOLS}[project]\nname = "plain"\nversion = "1.5"\n'
@@ -144,3 +149,12 @@ def test_a_compiler_that_fails_is_one_error(place, built):
         "-> read what its backend says above",
     ):
         assert each in done.text, done.text
+
+
+def test_packages_that_rust_cmake_and_meson_build(checkout, tmp_path):
+    """Each is built for this machine itself, by its own tool; CMake, Meson and maturin come from the index."""
+    top = tmp_path / "toolchains"
+    shutil.copytree(PROJECTS / "toolchains", top)
+    checkout.pypack("build", str(top / "app"), "--name", "toolchains", *DEV)
+    assert run([checkout.bundle("toolchains")]).out == "42 42\nby Rust\n"
+    assert {path.name for path in (top / "by_rust").iterdir()} == {"Cargo.toml", "pyproject.toml", "src"}

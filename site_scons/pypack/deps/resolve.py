@@ -148,7 +148,7 @@ def _resolve_or_name_floor(request: Request, settings: Settings) -> str:
 
 def _announce_source_builds(request: Request, text: str, settings: Settings) -> None:
     """Name the packages that are built from source although a newer floor has a wheel of them."""
-    names = [name for name in sdist_fallback.without_wheel(text) if name not in request.no_binary]
+    names = [name for name in sdist_fallback.from_index(text) if name not in request.no_binary]
     for name in names:
         others = [other for other in names if other != name]
         wheels_only = replace(request, build=False, no_binary=(*request.no_binary, *others))

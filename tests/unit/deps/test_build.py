@@ -10,7 +10,7 @@ import pytest
 
 from pypack.base import targets
 from pypack.deps import lock
-from pypack.deps.build import backend, folder, native, source, steps, wheel_archive
+from pypack.deps.build import backend, folder, native, source, steps, toolchain, wheel_archive
 from pypack.deps.build.builder import Builder
 from pypack.errors import ArchiveError, InputError, StepError
 from pypack.formats.image import list_image
@@ -175,7 +175,23 @@ def test_what_cannot_be_cross_compiled_is_named_with_the_way_out(tmp_path, name,
         backend.refuse(place, "p 1", "3.13.5")
     assert "p 1 has to be built from source" in str(caught.value)
     assert means in str(caught.value)
+    assert "which compiles for this machine only" in str(caught.value)
     assert "-> ask for a version that has a wheel" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "rust", "fails"), [
+    ("maturin", "", True), ("maturin", "rustc 1.90.0", False), ("meson-python", "", False),
+    ("scikit-build-core", "", False), ("sip", "rustc 1.90.0", True),
+])  # fmt: skip
+def test_what_compiles_for_this_machine_takes_its_tool(tmp_path, monkeypatch, name, rust, fails):
+    place = tree(tmp_path, pyproject_toml=f'[build-system]\nrequires = ["{name}"]\nbuild-backend = "x"\n')
+    monkeypatch.setattr(toolchain, "rust_version", lambda: rust)
+    if not fails:
+        backend.refuse(place, "p 1", "3.13.5", on_machine=True)
+        return
+    with pytest.raises(StepError, match="which is not on this machine") as caught:
+        backend.refuse(place, "p 1", "3.13.5", on_machine=True)
+    assert ("-> install Rust" in str(caught.value)) == (name == "maturin")
 
 
 def test_a_newer_python_is_asked_for(tmp_path):

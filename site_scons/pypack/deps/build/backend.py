@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pypack.deps.build import native
+from pypack.deps.build import native, toolchain
 from pypack.errors import StepError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ _FOREIGN = {
     "sip": "qmake",
 }
 """Build requirements that compile with another tool than the ``CC`` of the build environment."""
-
+_FROM_INDEX = {"CMake", "Meson"}
+"""Tools that build requirements bring along as wheels."""
 
 OWN_WHEEL = (
     "make its wheel where that tool is (pip wheel --no-deps .), and name the wheel: pypack build NAME.whl, or in the"
@@ -89,18 +90,23 @@ def read(tree: Path, label: str) -> Backend:
     return Backend(name=name, requires=tuple(requires or ()), path=tuple(path))
 
 
-def refuse(tree: Path, label: str, python: str, *, is_folder: bool = False) -> None:
+def refuse(tree: Path, label: str, python: str, *, is_folder: bool = False, on_machine: bool = False) -> None:
     """Raise :class:`StepError` for a tree that needs a tool that pypack has not, or another Python than ``python``.
 
-    ``is_folder``: it is a project of the user's own, not a package of an index.
+    ``is_folder``: it is a project of the user's own, not a package of an index. ``on_machine``: it is built for this
+    machine itself, so that its Rust can be used, and CMake and Meson compile for the right system.
     """
     file = tree / "pyproject.toml"
     requirements = native.requirements(file.read_bytes()) if file.is_file() else set()
     for name in sorted(requirements & _FOREIGN.keys()):
+        is_rust = _FOREIGN[name].startswith("Rust")
+        if on_machine and (_FOREIGN[name] in _FROM_INDEX or (is_rust and toolchain.rust_version())):
+            continue
+        install = "install Rust, so that cargo and rustc are on PATH (https://rustup.rs), or " if is_rust else ""
         raise StepError(
-            f"{label} has to be built from source, and {name}, which does that, takes {_FOREIGN[name]}:"
-            " only what compiles by CC (setuptools) can be built here",
-            hint=OWN_WHEEL if is_folder else OTHER,
+            f"{label} has to be built from source, and {name}, which does that, takes {_FOREIGN[name]}"
+            + (", which is not on this machine" if on_machine else ", which compiles for this machine only"),
+            hint=(install if on_machine else "") + (OWN_WHEEL if is_folder else OTHER),
             docs=READ,
         )
     from packaging.specifiers import InvalidSpecifier, SpecifierSet

@@ -116,6 +116,11 @@ def open_environment(
             **context.params.get("environment", {}),
             **(_prepare_cross_build(root, packages, layout, tools, target) if target else {}),
         }
+        if target and target["on_machine"]:
+            toolchain.prefer_installed(tools, python.parent)
+            shutil.copytree(root / "deps" / "include", root / "python" / "include", dirs_exist_ok=True)
+        if context.params.get("rust"):
+            env |= toolchain.add_rust(tools, root, offline=context.settings.offline)
         if version := context.params.get("commit_version"):  # there is no repository to ask here
             env |= dict.fromkeys(_VERSION_VARIABLES, version)
         backend = backends.read(source, label)

@@ -47,7 +47,8 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
         files = [posixpath.join(prefix, name) for name in ("pyproject.toml", "setup.py", "PKG-INFO")]
         image.unpack(tree, Path(name), only=lambda member: member.path in files)
         is_folder = context.unhashed.get("project") is not None
-        backend.refuse(Path(name) / prefix, label, context.params["python"], is_folder=is_folder)
+        on_machine = bool(context.params.get("target", {}).get("on_machine"))
+        backend.refuse(Path(name) / prefix, label, context.params["python"], is_folder=is_folder, on_machine=on_machine)
         requires = backend.read(Path(name) / prefix, label).requires
         if "files" in context.params["source"]:  # of this machine: uv heeds no sources of what an index has
             _refuse_sources(Path(name) / prefix / "pyproject.toml", label, requires)

@@ -107,6 +107,12 @@ def _uv_arguments(names: Iterable[str], *, wheels: bool = True) -> list[str]:
     return [*(("--only-binary", ":all:") if wheels else ()), *chosen]
 
 
+def from_index(lock: str) -> list[str]:
+    """Return the names of those that are built from an sdist; of a folder or a commit no floor has a wheel."""
+    packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])
+    return [canonicalize_name(row["name"]) for row in packages if row.get("sdist") and not row.get("wheels")]
+
+
 def without_wheel(lock: str) -> list[str]:
     """Return the names of the packages of a lock that are built from source."""
     packages: list[Mapping[str, Any]] = tomllib.loads(lock).get("packages", [])

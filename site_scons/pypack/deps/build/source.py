@@ -48,6 +48,11 @@ class Source:
         return self.pin is not None and self.pin.urls[0].startswith("git+")
 
     @property
+    def may_have_rust(self) -> bool:
+        """Whether Rust may be compiled for it; of an archive that is not known before it is unpacked."""
+        return self.project is None or any(name.endswith("Cargo.toml") for name, _ in self.project.files)
+
+    @property
     def slug(self) -> str:
         """A name for paths of products that is unique to these files."""
         digest = hashlib.sha256(f"{self.digest}\0{self.inside}".encode()).hexdigest()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.tags import Tag, cpython_tags
 
+from pypack.base import hosts
 from pypack.deps import tags
-from pypack.deps.build import backend, build, cross, folder
+from pypack.deps.build import backend, build, cross, folder, toolchain
 from pypack.deps.build.builder import word
 from pypack.download import fetch
 from pypack.errors import StepError
@@ -98,10 +99,16 @@ def _native(source: Source, builder: Builder, target: Target, runtime: Runtime) 
         "arch": target.wheel_arch,
         "stdlib": target.layout.at(runtime.minor).stdlib,
         "include": f"include/python{runtime.minor}",
+        "on_machine": target.name == hosts.target_name() and not runtime.static,
     }
     return _Variant(
         folder=f"{word(runtime)}-by-{builder.name}",
-        params={"for": target.name, "target": compiling, "zig": zig.version()},
+        params={
+            "for": target.name,
+            "target": compiling,
+            "zig": zig.version(),
+            **({"rust": toolchain.rust_version()} if compiling["on_machine"] and source.may_have_rust else {}),
+        },
         accepted=_accepted(target, runtime.minor, pure=runtime.static),
         images=(runtime.image, runtime.dev),
     )

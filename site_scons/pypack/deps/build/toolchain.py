@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
+import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pypack.base import folders, hosts
 from pypack.runtimes.cpython import compiler
 from pypack.steps import zig
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 C, CXX = ("cc", "gcc", "clang", "c99"), ("c++", "g++", "clang++")
 """Names under which build scripts call a compiler."""
@@ -27,6 +26,8 @@ _SILENT = (
     "freetype-config", "krb5-config", "pcre2-config", "llvm-config", "gdal-config", "geos-config",
 )  # fmt: skip
 """Programs that print where the host keeps its libraries, which are of no use to a target."""
+_RUST_HOMES = {"CARGO_HOME": ".cargo", "RUSTUP_HOME": ".rustup"}
+"""Variables that say where Rust keeps its toolchains and crates, and where that usually is."""
 FLAGS = ("-O2", "-fPIC", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument")
 
 
@@ -40,6 +41,34 @@ class Tools:
     def called(self) -> list[str]:
         """Return the names of the stand-ins that were called, each once."""
         return list(dict.fromkeys(self.call_log.read_text(encoding="utf-8").split())) if self.call_log.is_file() else []
+
+
+@functools.cache
+def rust_version() -> str:
+    """Return what the machine's Rust compiler says of itself, ``""`` if there is none, or no cargo."""
+    rustc = shutil.which("rustc")
+    if rustc is None or shutil.which("cargo") is None:
+        return ""
+    done = subprocess.run([rustc, "-vV"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def add_rust(tools: Tools, root: Path, *, offline: bool) -> dict[str, str]:
+    """Let builds call the machine's own Rust; return the variables for that. Crates are fetched by cargo itself."""
+    for name in ("cargo", "rustc"):
+        path = shutil.which(name)
+        assert path is not None  # rust_version() has found it
+        compiler.script(tools.folder / name, [path], [])
+    homes = {name: os.environ.get(name, str(Path.home() / folder)) for name, folder in _RUST_HOMES.items()}
+    flags = {"RUSTFLAGS": f"--remap-path-prefix={root}=.", "CARGO_TARGET_DIR": str(root / "rust")}
+    return {**homes, **flags, **({"CARGO_NET_OFFLINE": "true"} if offline else {})}
+
+
+def prefer_installed(tools: Tools, programs: Path) -> None:
+    """Drop the stand-ins of programs that the build requirements have installed into ``programs``."""
+    for name in MISSING:
+        if (programs / name).exists():
+            (tools.folder / name).unlink(missing_ok=True)
 
 
 def stand_ins(root: Path, *, compilers: bool) -> Tools:

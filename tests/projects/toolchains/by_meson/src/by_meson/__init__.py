@@ -1,0 +1,5 @@
+"""A module in C, built by another tool than setuptools."""
+
+from by_meson._core import answer
+
+__all__ = ["answer"]
