@@ -72,7 +72,7 @@ def test_a_private_index_a_lock_and_a_build_that_asks_nobody(checkout, index, st
     # a newer release is no matter; no index is there to be asked
     index.add("secretive", "2.0")
     index.seen.clear()
-    shutil.rmtree(checkout.path / "build")
+    shutil.rmtree(checkout.path / ".pypack")
     alone = Checkout(path=checkout.path, env={**checkout.env, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"})
     alone.pypack("build", "app", *OPTIONS, "--profile", "dev")
     assert start(checkout.bundle("locked")).out == "1.0\n"

@@ -35,7 +35,8 @@ def greets(place):
 def products(printed):
     """The products that a build made or took from its cache, each as often as it is told."""
     made = re.findall(r"^[a-z-]+ +((?:\.pypack|dist)/\S+)$", printed, re.MULTILINE)
-    return made + re.findall(r"^Retrieved `((?:\.pypack|dist)/\S+)' from cache$", printed, re.MULTILINE)
+    cached = re.findall(r"^Retrieved `((?:\.pypack|dist)/\S+)' from cache$", printed, re.MULTILINE)
+    return made + [path for path in cached if path not in made]  # a slow step may find that another build has made it
 
 
 def test_each_step_is_done_once(greets):
@@ -71,8 +72,8 @@ def test_after_a_change_of_the_app_no_compiler_runs(place, greets):
     try:
         # a change that was never built before: the shared cache would hand out its app
         source.write_text(f"{text}# {uuid.uuid4()}\n", encoding="utf-8")
-        actions = re.findall(r"^([a-z-]+) +(?:build/|dist/)\S+$", place.scons(*words).out, re.MULTILINE)
-        assert set(actions) == {"app", "bundle"}
+        actions = re.findall(r"^([a-z-]+) +(?:\.pypack/|dist/)\S+$", place.scons(*words).out, re.MULTILINE)
+        assert set(actions) == {"app", "bundle", "check"}
         assert actions.count("bundle") == len(ALL)
     finally:
         source.write_text(text, encoding="utf-8")

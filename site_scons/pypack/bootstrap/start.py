@@ -133,12 +133,13 @@ def set_path(facts, here, layers, own):
         value = system.environ.get(name, name[:0])
         value = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
         given = [entry for entry in value.split(";" if separator == "\\" else ":") if entry]
+    site = [own, app + separator + "site-packages"] if "package" in facts else [own]  # the program is one of the packages
     if "alone" in facts:  # CPython adds the program's folder, that of <main>
-        sys.path[:] = given + libraries + [own] + packages
-    elif "package" in facts:  # the program is one of the packages
-        sys.path[:] = given + libraries + [own, app + separator + "site-packages", app] + packages
+        sys.path[:] = given + libraries + site + packages
+    elif "package" in facts:
+        sys.path[:] = given + libraries + site + [app] + packages
     else:
-        sys.path[:] = [app] + given + libraries + [own] + packages
+        sys.path[:] = [app] + given + libraries + site + packages
 
 
 def about(facts, bundle, number):

@@ -225,10 +225,15 @@ def boot_digest() -> str:
     ).hexdigest()
 
 
+def _inside(path: str) -> str:
+    """Return the path of a file of the program, as its project or its wheel has it."""
+    return path.removeprefix("app/").removeprefix("site-packages/")
+
+
 def _report_failed(context: Context, texts: dict[str, bytes], failed: list[compiling.Compiled]) -> None:
     """Refuse a program that cannot start since its modules do not compile; name the other files, which are data."""
-    faults = {compiled.path.removeprefix("app/"): compiled for compiled in failed}
-    sources = {path.removeprefix("app/"): text for path, text in texts.items()}
+    faults = {_inside(compiled.path): compiled for compiled in failed}
+    sources = {_inside(path): text for path, text in texts.items()}
     entry: Entry = context.unhashed["project"].entry
     mains = import_graph.main_files(entry, sources)
 
