@@ -249,7 +249,8 @@ def _report_failed(context: Context, texts: dict[str, bytes], failed: list[compi
 
 
 def _syntax_error(failed: list[compiling.Compiled]) -> StepError:
-    message = "\n".join("\n".join(f"  {line}" for line in compiled.error.splitlines()) for compiled in failed)
+    errors = (compiled.error.replace(f"{starting.OWN_SITE}/", "app/", 1) for compiled in failed)
+    message = "\n".join("\n".join(f"  {line}" for line in error.splitlines()) for error in errors)
     count = "a file" if len(failed) == 1 else f"{len(failed)} files"
     return StepError(f"{count} of the app cannot be compiled:\n{message}", hint="mend the source, or exclude it")
 
