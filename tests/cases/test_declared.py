@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 
 from .conftest import GNU, HERE
 
@@ -15,6 +16,8 @@ def test_what_a_program_declares_is_in_its_bundle(checkout, start, tmp_path):
     template = folder / "src/declared/templates/new.py"
     template.parent.mkdir()
     template.write_text("import {{ name }}\n")
+    # the step cache would hand out an app that was built before, and nothing be said
+    (folder / "src/declared/once.py").write_text(f"# {uuid.uuid4()}\n")
     done = checkout.pypack("build", str(folder), "--alias", *DEV)
     assert "the program is 3 commands (declared, extra, window): the name that it is started by" in done.out
     assert "note: not Python of this version, so bundled as data: declared/templates/new.py" in done.out
