@@ -133,7 +133,9 @@ def set_path(facts, here, layers, own):
         value = system.environ.get(name, name[:0])
         value = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
         given = [entry for entry in value.split(";" if separator == "\\" else ":") if entry]
-    site = [own, app + separator + "site-packages"] if "package" in facts else [own]  # the program is one of the packages
+    site = (
+        [own, app + separator + "site-packages"] if "package" in facts else [own]
+    )  # the program is one of the packages
     if "alone" in facts:  # CPython adds the program's folder, that of <main>
         sys.path[:] = given + libraries + site + packages
     elif "package" in facts:
