@@ -84,9 +84,11 @@ def _without_places(printed: str, folder: Path) -> str:
 
 def run(command: str, folder: Path) -> tuple[str, int]:
     """Return what a command prints, and its exit code."""
+    of_this_machine = ("PIP_", "UV_", "XDG_")  # settings that nobody else has
     environment = {
-        **os.environ, "CI": "1", "COLUMNS": str(COLUMNS), "PYPACK_CACHE_DIR": str(folder / "cache"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **{name: value for name, value in os.environ.items() if not name.startswith(of_this_machine)},
+        "CI": "1", "COLUMNS": str(COLUMNS), "PYPACK_CACHE_DIR": str(folder / "cache"), "HOME": str(folder),
+        "XDG_CONFIG_DIRS": str(folder), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     done = subprocess.run(
         command.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
