@@ -26,6 +26,8 @@
 #include "shim.h"
 #include "variables.h"
 
+#define STARTS_MOST 5
+
 /* Texts that are made for a command. */
 enum command_text {
     TEXT_NAME, /* of Python, as it is to see itself */
@@ -199,7 +201,7 @@ static oserr start_command(const struct launcher *launcher, const struct command
     return error;
 }
 
-static int become_python(struct launcher *launcher)
+static int become_python(struct launcher *launcher, oserr *error)
 {
     int lock = lock_pass_on(launcher->app_lock);
     struct command command = make_command(launcher, lock);
@@ -210,15 +212,16 @@ static int become_python(struct launcher *launcher)
         text_free(&line);
     }
     cache_restore_modes(launcher);
-    oserr error = start_command(launcher, &command, lock);
-    int code = explain_failure(launcher, command.start, error);
+    *error = start_command(launcher, &command, lock);
+    int code = explain_failure(launcher, command.start, *error);
     file_close(lock);
     free_command(&command);
     return code;
 }
 
-static int start_here(struct launcher *launcher)
+static int start_once(struct launcher *launcher, oserr *error)
 {
+    *error = 0;
     int code = app_prepare(launcher);
     if (code == EXIT_FINE)
         code = layers_prepare(launcher);
@@ -227,8 +230,18 @@ static int start_here(struct launcher *launcher)
     if (code == EXIT_FINE)
         gc_start(launcher);
     if (code == EXIT_FINE)
-        code = become_python(launcher);
+        code = become_python(launcher, error);
     app_release(launcher);
+    return code;
+}
+
+/* Where nothing can be locked, another start may just then put a sound layer in the place of a damaged one. */
+static int start_here(struct launcher *launcher)
+{
+    oserr error;
+    int code = start_once(launcher, &error);
+    for (int tries = 1; tries < STARTS_MOST && code == EXIT_NO_START && system_classify(error) == CLASS_MISSING; tries++)
+        code = start_once(launcher, &error);
     return code;
 }
 

@@ -145,6 +145,7 @@ oserr file_link(const char *path, const char *target);
 oserr file_hardlink(const char *path, const char *original); /* a hard link */
 oserr file_read_link(const char *path, struct text *target);
 oserr file_rename(const char *from, const char *to);
+oserr file_exchange(const char *one, const char *other); /* of two names, in one step; not every system and disk can */
 oserr folder_make(const char *path);
 oserr folder_make_all(const char *path); /* with the folders above it */
 /* With all that is in it, be it read-only; links are not followed. A file too. */

@@ -20,21 +20,29 @@
 #include "unpack/sinks.h"
 #include "unpack/unpack.h"
 
-bool layer_is_present(const struct launcher *launcher, const struct layer *layer)
+/* Whether what a start needs is in a folder with the content of a layer. */
+static bool has_sentinels(const struct launcher *launcher, const struct layer *layer, const char *folder)
 {
     const struct launch *launch = &launcher->bundle.launch;
     struct file_info info;
-    char *folder = layer_path(launcher, layer->kind, "");
-    bool sound = folder_is_trusted(folder); /* it may be older than the rights of the folder that it is in */
-    memory_free(folder);
+    bool sound = true;
     for (size_t i = 0; i < launch->sentinel_count && sound; i++) {
         const struct inside *sentinel = &launch->sentinels[i];
         if (sentinel->kind != layer->kind)
             continue;
-        char *path = layer_path(launcher, layer->kind, sentinel->path);
+        char *path = path_join(folder, sentinel->path, NULL);
         sound = file_stat(path, true, &info) == 0 && info.kind == KIND_FILE && info.size == sentinel->size;
         memory_free(path);
     }
+    return sound;
+}
+
+bool layer_is_present(const struct launcher *launcher, const struct layer *layer)
+{
+    char *folder = layer_path(launcher, layer->kind, "");
+    bool sound = folder_is_trusted(folder) /* it may be older than the rights of the folder that it is in */
+                 && has_sentinels(launcher, layer, folder);
+    memory_free(folder);
     return sound;
 }
 
@@ -61,6 +69,9 @@ static int make_layer(struct launcher *launcher, const struct layer *layer, bool
     code = unpack_layer(launcher->file, layer, &maker, &progress, &launcher->fault);
     progress_end(&progress);
     char *final = layer_path(launcher, layer->kind, "");
+    if (code == EXIT_FINE && !has_sentinels(launcher, layer, draft))
+        code = fault_set(&launcher->fault, EXIT_PAYLOAD, BUILD_AGAIN,
+                         "the %s part of this file does not hold what the file says it holds", layer_name(layer->kind));
     if (code == EXIT_FINE) {
         folder_seal(draft);
         code = cache_publish(launcher, layer->folder, draft, final, anew ? NULL : is_sound, layer);
@@ -89,9 +100,6 @@ int layer_prepare(struct launcher *launcher, const struct layer *layer, bool ane
         report_debug(&launcher->report, "unpacking the %s layer, %llu bytes", layer_name(layer->kind),
                      (unsigned long long)layer->unpacked);
         code = make_layer(launcher, layer, anew, lock);
-        if (code == EXIT_FINE && !layer_is_present(launcher, layer))
-            code = fault_set(&launcher->fault, EXIT_PAYLOAD, BUILD_AGAIN,
-                             "the %s part of this file does not hold what the file says it holds", layer_name(layer->kind));
     }
     file_close(lock);
     return code;

@@ -19,6 +19,8 @@
 #include "exit_codes.h"
 #include "format/launch_block.h"
 
+#define PUBLISH_TRIES 100
+
 oserr cache_trash(struct launcher *launcher, const char *path)
 {
     char *draft;
@@ -79,26 +81,32 @@ static oserr clear_path(struct launcher *launcher, const char *name, const char 
     return system_classify(error) == CLASS_CROSS_DEVICE ? remove_in_place(launcher, path) : error;
 }
 
+/* What stands at `final` gives way to the draft: in one step where the system can, so that no start ever finds nothing there. */
+static oserr make_way(struct launcher *launcher, const char *name, const char *draft, const char *final, bool *exchanged)
+{
+    *exchanged = file_exchange(draft, final) == 0;
+    oserr error = clear_path(launcher, name, *exchanged ? draft : final);
+    return *exchanged || system_classify(error) == CLASS_MISSING ? 0 : error; /* missing: somebody else has moved it away */
+}
+
 int cache_publish(struct launcher *launcher, const char *name, const char *draft, const char *final, sound_check *is_sound,
               const void *what)
 {
-    bool sound = is_sound && is_sound(launcher, what);
+    bool sound = is_sound && is_sound(launcher, what), published = false;
     oserr error = sound ? 0 : folder_sync(draft); /* a name that is on the disk leads to what is there too */
     if (error)
         return cache_fail(launcher, error, "writing it to the disk");
-    if (!sound) {
+    for (int tries = 0; tries < PUBLISH_TRIES && !sound && !published; tries++) { /* without locks others are at it as well */
         error = file_rename(draft, final);
+        published = !error;
         sound = error && is_sound && is_sound(launcher, what); /* somebody was faster */
-    }
-    if (error && !sound) {
-        error = clear_path(launcher, name, final);
-        if (!error)
-            error = file_rename(draft, final);
-        sound = error && is_sound && is_sound(launcher, what);
+        oserr stuck = published || sound ? 0 : make_way(launcher, name, draft, final, &published);
+        if (stuck)
+            return cache_fail(launcher, stuck, "putting a folder into its place");
     }
     if (sound)
         folder_remove(draft); /* now: in a container nobody may come to remove it later */
-    return error && !sound ? cache_fail(launcher, error, "putting a folder into its place") : EXIT_FINE;
+    return sound || published ? EXIT_FINE : cache_fail(launcher, error, "putting a folder into its place");
 }
 
 int cache_discard(struct launcher *launcher, const char *name, const char *path)

@@ -108,14 +108,49 @@ def large(stub: bytes) -> bytes:
     return bundle(stub, recipe(runtime=[*data, *recipe().runtime]))
 
 
+NO_LOCKS = """
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+int __real_renameat(int from, const char *old, int to, const char *new) __attribute__((weak));
+int __wrap_renameat(int from, const char *old, int to, const char *new);
+int __wrap_posix_exchange(int above, const char *one, int other_above, const char *other);
+int no_locks(int f, int o);
+
+int no_locks(int f, int o) { (void)f, (void)o; errno = ENOLCK; return -1; }
+
+/* Whatever the others do between two steps of ours, they have the time for it. */
+int __wrap_renameat(int from, const char *old, int to, const char *new)
+{
+    static unsigned seed;
+    seed = (seed + (unsigned)getpid()) * 1103515245 + 12345;
+    usleep(seed / 65536 % 40000);
+    int code = __real_renameat(from, old, to, new), error = errno;
+    usleep(seed % 40000);
+    errno = error;
+    return code;
+}
+
+int __wrap_posix_exchange(int above, const char *one, int other_above, const char *other)
+{
+    (void)above, (void)one, (void)other_above, (void)other;
+    errno = EINVAL;
+    return -1;
+}
+"""
+
+
+def without_locks(name: str, *flags: str) -> bytes:
+    need_gcc()
+    source = build_folder() / "no_locks.c"
+    source.write_text(NO_LOCKS)
+    return by_gcc(name, "-Dflock=no_locks", *flags, source).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def lockless() -> bytes:
     """A program on a file system without locks: each start is alone with what it finds."""
-    need_gcc()
-    refusing = "#include <errno.h>\nint no_locks(int f, int o) { (void)f; (void)o; errno = ENOLCK; return -1; }\n"
-    source = build_folder() / "no_locks.c"
-    source.write_text(refusing)
-    return large(by_gcc("stub-without-locks", "-Dflock=no_locks", source).read_bytes())
+    return large(without_locks("stub-without-locks"))
 
 
 def test_two_machines_without_locks(tmp_path, cache, lockless):
@@ -132,6 +167,21 @@ def test_two_machines_without_locks(tmp_path, cache, lockless):
         assert [each.returncode for each in several] == [0] * 8, told
         nothing_in_tmp(cache)
         (layer_with(cache, "bin") / "bin/python3.13").unlink()
+
+
+@pytest.mark.parametrize("exchange", ["", "-Wl,--wrap=posix_exchange"], ids=["exchange", "no-exchange"])
+def test_many_starts_replace_one_damaged_layer(tmp_path, cache, exchange):
+    """Each finds the damage at once, and takes its time between two steps."""
+    name = "stub-slow" + ("-without-exchange" if exchange else "")
+    stub = without_locks(name, "-Wl,--wrap=renameat", *filter(None, [exchange]))
+    program = write(tmp_path / "hello", bundle(stub, recipe()))
+    run([program], environment(cache))
+    for _ in range(6):
+        (layer_with(cache, "bin") / "bin/python3.13").unlink()
+        several = [subprocess.Popen([program], env=environment(cache), stdout=-1, stderr=-1) for _ in range(12)]
+        told = [each.communicate(timeout=300) for each in several]
+        assert [each.returncode for each in several] == [0] * 12, told
+        nothing_in_tmp(cache)
 
 
 def test_a_start_that_was_killed_on_another_machine(tmp_path, cache, lockless):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What Linux offers for writing through to the disk, and for work that nobody waits for. */
 #include <errno.h>
+#include <linux/fs.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +23,11 @@
 oserr posix_sync(int folder)
 {
     return syncfs(folder) == 0 || errno == ENOSYS || errno == EPERM ? 0 : errno;
+}
+
+int posix_exchange(int above, const char *one, int other_above, const char *other)
+{
+    return (int)syscall(SYS_renameat2, above, one, other_above, other, RENAME_EXCHANGE);
 }
 
 void posix_lower_priority(int from)

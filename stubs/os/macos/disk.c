@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What macOS offers for writing through to the disk, and for work that nobody waits for. */
 #include <errno.h>
+#include <stdio.h> /* renameatx_np */
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +14,11 @@
 oserr posix_sync(int folder)
 {
     return fsync_volume_np(folder, SYNC_VOLUME_FULLSYNC | SYNC_VOLUME_WAIT) == 0 || errno != EIO ? 0 : errno;
+}
+
+int posix_exchange(int above, const char *one, int other_above, const char *other)
+{
+    return renameatx_np(above, one, other_above, other, RENAME_SWAP);
 }
 
 void posix_lower_priority(int from)

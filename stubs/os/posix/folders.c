@@ -41,6 +41,19 @@ oserr file_rename(const char *from, const char *to)
     return error;
 }
 
+oserr file_exchange(const char *one, const char *other)
+{
+    const char *path = one, *other_path = other;
+    int above = posix_resolve(&one), other_above = posix_resolve(&other);
+    if (posix_exchange(above, one, other_above, other) == 0)
+        return 0;
+    if (errno != EACCES)
+        return errno;
+    folder_writable(path, true);
+    folder_writable(other_path, true);
+    return posix_exchange(above, one, other_above, other) == 0 ? 0 : errno;
+}
+
 /* Remove what stands at a name, unless it is a folder that is not empty. In a folder of a layer nobody may. */
 static oserr remove_name(int folder, const char *name, int kind)
 {

@@ -38,6 +38,8 @@ char *posix_nearest_existing(const char *path);
 bool posix_is_noexec(const char *path);
 /* Wait until all that was written to the disk that a folder is on is there. */
 oserr posix_sync(int folder);
+/* Let two files or folders change places, each below a folder or AT_FDCWD; -1 with errno where that cannot be had. */
+int posix_exchange(int above, const char *one, int other_above, const char *other);
 /* Close all files from a number on, and give way to all who do something. */
 void posix_lower_priority(int from);
 

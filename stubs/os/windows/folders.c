@@ -101,6 +101,12 @@ oserr file_rename(const char *from, const char *to)
     return error;
 }
 
+oserr file_exchange(const char *one, const char *other)
+{
+    (void)one, (void)other;
+    return ERROR_NOT_SUPPORTED;
+}
+
 /* What is found in a folder, one after the other. */
 struct listing {
     HANDLE search;
