@@ -53,3 +53,57 @@ def test_a_folder_without_metadata_has_what_it_imports(checkout, start, tmp_path
     done = checkout.pypack("build", str(folder), *DEV)
     assert "warning: helper.py:2 imports nowhere, and nothing in the bundle provides it" in done.out
     assert start(checkout.bundle("main")).out == "started\n"
+
+
+SETUP = """
+from setuptools import setup
+setup(name="{name}", version="1.5", py_modules=["{name}"], {more})
+"""
+
+
+def test_scripts_of_a_setup_are_commands(checkout, start, tmp_path):
+    """Without entry points they are the program; beside them they can be started as in a virtual environment."""
+    folder = tmp_path / "scripted"
+    (folder / "bin").mkdir(parents=True)
+    more = 'scripts=["bin/first.py", "bin/second", "bin/third"], data_files=[("share/scripted", ["data.txt"])]'
+    (folder / "setup.py").write_text(SETUP.format(name="scripted", more=more))
+    (folder / "scripted.py").write_text(RUN_OTHERS)
+    (folder / "data.txt").write_text("data\n")
+    (folder / "bin/first.py").write_text("#!/usr/bin/env python\nimport sys\nprint('first', sys.argv[1:])\n")
+    (folder / "bin/second").write_text("#!/usr/bin/python3\nimport scripted\nscripted.main()\n")
+    (folder / "bin/third").write_text("#!/bin/sh\necho third $1\n")
+    checkout.pypack("build", str(folder), "--alias", *DEV)
+    results = checkout.path / "dist" / GNU
+    told = "data\nfirst ['a']\nthird a\n"
+    assert start(results / "first.py", "b").out == "first ['b']\n"
+    assert start(results / "scripted", "first.py", "c").out == "first ['c']\n"
+    assert start(results / "second").out == told
+    assert start("python3", results / "scripted", "second").out == told
+
+    (folder / "setup.py").write_text(
+        SETUP.format(name="scripted", more=f'{more}, entry_points={{"console_scripts": ["run=scripted:main"]}}')
+    )
+    checkout.pypack("build", str(folder), *DEV)
+    assert start(results / "run").out == told
+
+
+RUN_OTHERS = """
+import os, subprocess, sys
+def main():
+    print(open(os.path.join(sys.prefix, "share/scripted/data.txt")).read(), end="", flush=True)
+    for name in ("first.py", "third"):
+        subprocess.run([os.path.join(sys.prefix, "bin", name), "a"], check=True)
+"""
+
+
+def test_nothing_is_left_in_the_folder_of_a_local_package(checkout, start, tmp_path):
+    folder, needed = tmp_path / "needing", tmp_path / "needed"
+    folder.mkdir()
+    needed.mkdir()
+    (needed / "setup.py").write_text(SETUP.format(name="needed", more=""))
+    (needed / "needed.py").write_text("print('needed')\n")
+    (folder / "requirements.txt").write_text("../needed\n")
+    (folder / "main.py").write_text("import needed\n")
+    checkout.pypack("build", str(folder), *DEV)
+    assert start(checkout.bundle("main")).out == "needed\n"
+    assert sorted(path.name for path in needed.iterdir()) == ["needed.py", "setup.py"]

@@ -96,7 +96,7 @@ def forget(name):
 def set_words(facts, main, bundle, called, folder):
     # sys.orig_argv[1:] is what Python has to be given to start this program again, as it is of a script.
     chosen = []
-    if facts["kind"] == "scripts" and not main.endswith((".pyc", ".py")):
+    if facts["kind"] == "scripts" and main.rpartition(separator)[0].endswith(separator + "bin"):
         name = called.rpartition(separator)[2]
         wanted = main.rpartition(separator)[2]
         if wanted not in (name, name[:-4] if name.lower().endswith(".exe") else name):

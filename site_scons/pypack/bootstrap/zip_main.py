@@ -44,21 +44,29 @@ def run(bundle, entry):
     app = os.path.join(bundle, "app")
     sys.path[:1] = [os.path.join(app, "site-packages"), app]  # the first is there if the program is a distribution
     if entry["kind"] == "script":
-        sys.argv[0] = os.path.join(app, entry["name"])
         if "/" in entry["name"]:
-            sys.path.insert(0, os.path.dirname(sys.argv[0]))
-        source = zipfile.ZipFile(bundle).read("app/" + entry["name"])
-        space = {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__}
-        exec(compile(source, sys.argv[0], "exec"), space)
+            sys.path.insert(0, os.path.dirname(os.path.join(app, entry["name"])))
+        script(bundle, "app/" + entry["name"])
     elif entry["kind"] == "scripts":
-        points = dict(entry["scripts"])
-        if sys.argv[1:2] == [] or sys.argv[1] not in points:
-            sys.exit("usage: python %s PROGRAM ARGUMENT...; programs: %s" % (bundle, " ".join(sorted(points))))
-        call(*points[sys.argv.pop(1)].split(":"))
+        points, files = dict(entry["scripts"]), dict(entry["script_files"])
+        names = " ".join(sorted(list(points) + list(files)))
+        if sys.argv[1:2] == [] or sys.argv[1] not in names.split():
+            sys.exit("usage: python %s PROGRAM ARGUMENT...; programs: %s" % (bundle, names))
+        name = sys.argv.pop(1)
+        if name in points:
+            call(*points[name].split(":"))
+        script(bundle, "bin/" + name)
     elif entry["kind"] == "function":
         call(entry["name"], entry["function"])
     else:
         runpy.run_module(entry["name"], run_name="__main__", alter_sys=True)
+
+
+def script(bundle, inside):
+    sys.argv[0] = os.path.join(bundle, *inside.split("/"))
+    source = zipfile.ZipFile(bundle).read(inside)
+    space = {"__name__": "__main__", "__file__": sys.argv[0], "__builtins__": __builtins__}
+    exec(compile(source, sys.argv[0], "exec"), space)
 
 
 def call(module, attributes):

@@ -6,17 +6,26 @@ import re
 from typing import IO, TYPE_CHECKING
 
 from pypack.formats import entry_points
+from pypack.formats.image import list_image, read_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pypack.formats.image import Member
 
 _NAME = re.compile(r"\w[\w.+-]*")
+_APP, _DEPS = 3, 2
+"""The numbers of the layers in the launch block."""
 
 
 class Commands:
-    """Collects the commands of one image: entry points of its distributions, and files of wheels in ``bin/``."""
+    """Collects the commands of one image: entry points of its distributions, and files of wheels in ``bin/``.
 
-    def __init__(self) -> None:
+    ``layer`` is the number of the layer that the image becomes.
+    """
+
+    def __init__(self, layer: int = _DEPS) -> None:
+        self._layer = layer
         self._objects: dict[str, str] = {}
         self._files: dict[str, str] = {}
 
@@ -33,14 +42,27 @@ class Commands:
     def pairs(self) -> list[list[str]]:
         """Return the pairs for the launch block.
 
-        ``script`` is what Python runs (``NAME=MODULE:FUNCTION``, or ``2:PATH`` in the deps layer), ``command`` a
-        program.
+        ``script`` is what Python runs (``NAME=MODULE:FUNCTION``, or ``LAYER:PATH``), ``command`` a program.
         """
         pairs = [["script", f"{name}={self._objects[name]}"] for name in sorted(self._objects)]
         for path, kind in sorted(self._files.items()):
             if kind and path not in self._objects and _NAME.fullmatch(path):
-                pairs.append([kind, f"2:bin/{path}"])
+                pairs.append([kind, f"{self._layer}:bin/{path}"])
         return pairs
+
+
+def of_app(image: Path) -> list[list[str]]:
+    """Return the pairs for the commands of the program's own distribution."""
+    commands = Commands(_APP)
+    if any(_brings_commands(member.path) for member in list_image(image)):
+        for member, stream in read_image(image):
+            if _brings_commands(member.path):
+                commands.read_member(member, stream)
+    return commands.pairs()
+
+
+def _brings_commands(path: str) -> bool:
+    return path.startswith("bin/") or path.endswith(".dist-info/entry_points.txt")
 
 
 def _entry_points(text: str) -> dict[str, str]:

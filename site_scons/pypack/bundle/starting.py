@@ -47,7 +47,8 @@ def plan(params: Mapping[str, Any], app_sizes: Mapping[str, int]) -> Start:
     files = {f"bin/{name}": console_script(point) for name, point in commands.items()}
     by_cpython = entry["kind"] == "function" and params["startup"] != "fast"
     main = f"bin/{params['name']}" if by_cpython else run
-    return Start(main=main, by_cpython=by_cpython, files=files, scripts=tuple(commands))
+    names = (*commands, *(name for name, _ in entry["script_files"]))
+    return Start(main=main, by_cpython=by_cpython, files=files, scripts=names)
 
 
 def compiled(name: str, app_sizes: Mapping[str, int]) -> str:

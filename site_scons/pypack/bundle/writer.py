@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from pypack.base import records
 from pypack.bundle import (
+    commands,
     containers,
     layer,
     listing,
@@ -59,7 +60,10 @@ def run_bundle(context: Context) -> None:
     checked = rest.pop() if len(rest) % 2 else None
     params = {**context.params, "version": _version(app, context.params["version"])}
     layers = dict(zip(("runtime", "deps"), zip(rest[::2], rest[1::2], strict=True), strict=False))
-    facts = {**{kind: read_facts(pair[1]) for kind, pair in layers.items()}, "app": of_app(app, params)}
+    facts = {
+        **{kind: read_facts(pair[1]) for kind, pair in layers.items()},
+        "app": {**of_app(app, params), "commands": commands.of_app(app)},
+    }
     containers.check_size(params["container"], [stub, app, *(pair[0] for pair in layers.values())], params["target"])
     with (
         context.product.open("w+b") as file,
@@ -257,9 +261,7 @@ def launch_block(
     sizes = {**app_sizes, **{path: len(content) for path, content in start.files.items()}}
     pairs += [("sentinel", f"3:{sizes[path]}:{path}") for path in (boot, start.main, "launch") if path in sizes]
     pairs += [(key, "off") for key, setting in _SWITCHES.items() if not params[setting]]
-    scripts = params["entry"].get("scripts", ())
-    commands = [*(("script", f"{name}={point}") for name, point in scripts), *facts.get("deps", {}).get("commands", ())]
-    pairs += [(key, value) for key, value in commands if _is_free(value, params["name"])]
+    pairs += _commands(params, facts)
     floor = manifest.floor(facts)
     if not floor:
         return pairs
@@ -303,9 +305,15 @@ def _pth_lines(
         yield f"import os; addsitedir(os.path.join(sitedir, *{site_folder!r}), known_paths)"
 
 
-def _is_free(command: str, name: str) -> bool:
-    """Say whether a command may be offered: the program's own name is that of the interpreter."""
-    return command.partition("=")[0].rpartition("/")[2].casefold() != name.casefold()
+def _commands(params: Mapping[str, Any], facts: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the commands beside the interpreter. The program's own name is that of the interpreter."""
+    taken = {params["name"].casefold()}
+    own = [("script", f"{name}={point}") for name, point in params["entry"].get("scripts", ())]
+    for key, value in (*own, *facts.get("app", {}).get("commands", ()), *facts.get("deps", {}).get("commands", ())):
+        name = value.partition("=")[0].rpartition("/")[2].casefold()
+        if name not in taken:
+            taken.add(name)
+            yield key, value
 
 
 def _copy(path: Path, out: IO[bytes]) -> None:

@@ -158,7 +158,7 @@ def _entry_line(project: Project, entry: str | None) -> str:
 
     found = project.entry
     if found.kind == "scripts" and not entry:
-        return f"# commands: {', '.join(name for name, _ in found.scripts)}"
+        return f"# commands: {', '.join(found.commands)}"
     name = entry or (f"{found.name}:{found.function}" if found.function else found.name)
     line = f"entry = {tomlkit.item(name).as_string()}"
     return line if entry else f"# {line}    # found without this line"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.deps import foreign, hashes, inline_project, lock_inputs, requirements, uv_settings
-from pypack.deps.build import backend, folder, sdist_fallback
+from pypack.deps.build import backend, egg_info, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
 from pypack.download import git
 from pypack.errors import InputError, PypackError, StepError
@@ -127,11 +127,12 @@ def run_uv(
         options.settings.say(" ".join(command))
     options.before()
     try:
-        done = subprocess.run(
-            command, cwd=dependencies.base, env=_environment(options, dependencies.base),
-            input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
-            check=False, encoding="utf-8", errors="replace", timeout=options.seconds,
-        )  # fmt: skip
+        with egg_info.outside_projects() as variables:
+            done = subprocess.run(
+                command, cwd=dependencies.base, env={**_environment(options, dependencies.base), **variables},
+                input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+                check=False, encoding="utf-8", errors="replace", timeout=options.seconds,
+            )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise StepError(f"{failure}: uv needs more than {options.seconds:.0f} s") from error
     if done.returncode:

@@ -56,13 +56,13 @@ class _ImageDestination:
 
     def __init__(self, builder: ImageBuilder, wheel: str) -> None:
         self._builder, self._wheel = builder, wheel
-        self._commands: set[str] = set()
+        self.commands: set[str] = set()
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:
         del section
         path = f"bin/{name}.py"
         self._put(path, console_script(f"{module}:{attr}"), executable=False)
-        self._commands.add(path)
+        self.commands.add(path)
         return RecordEntry(f"../{path}", None, None)
 
     def write_file(
@@ -84,7 +84,8 @@ class _ImageDestination:
     def _put(self, path: str, data: bytes, *, executable: bool) -> None:
         if path not in self._builder:
             self._builder.add(path, data, executable=executable)
-        elif path in self._commands:  # a script of the wheel's own has the name of the one that we made (pywin32)
+        elif path in self.commands:  # a script of the wheel's own has the name of the one that we made (pywin32)
+            self.commands.remove(path)
             self._builder.remove(path)
             self._builder.add(path, data, executable=executable)
         elif self._builder.member(path).kind != "file" or self._builder.read(path) != data:
@@ -98,8 +99,11 @@ def record(paths: Iterable[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
-    """Unpack the wheel ``path`` into ``builder``, checked against its own RECORD."""
+def unpack_wheel(builder: ImageBuilder, path: Path) -> frozenset[str]:
+    """Unpack the wheel ``path`` into ``builder``, checked against its own RECORD.
+
+    Returns the paths of the scripts that were made for its entry points.
+    """
     destination = _ImageDestination(builder, path.name)
     try:
         with zipfile.ZipFile(path) as packed, warnings.catch_warnings():
@@ -114,6 +118,7 @@ def unpack_wheel(builder: ImageBuilder, path: Path) -> None:
             )
             if source.wrong:
                 raise _broken(path.name, list(_shorten_issues(source.wrong, path.name)))
+            return frozenset(destination.commands)
     except (StepError, ArchiveError):
         raise
     except zipfile.BadZipFile as error:

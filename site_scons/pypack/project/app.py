@@ -112,6 +112,9 @@ def run_app(context: Context) -> None:
         for file in files(project):
             if f"app/{file.inside}" not in builder:
                 builder.add_file(f"app/{file.inside}", file.path)
+        for name, path in project.entry.script_files:
+            if f"bin/{name}" not in builder:
+                builder.add_file(f"bin/{name}", project.root / path)
         bootstrap_sources = own_sources(project.startup)
         if image:
             _add_bytecode(context, builder, image, bootstrap_sources)
@@ -128,7 +131,10 @@ def run_app(context: Context) -> None:
 
 
 def _add_wheel(builder: ImageBuilder, wheel_archive_file: Path) -> None:
-    """Add the modules, metadata and data (share/, etc/, …) of the program's own wheel, without its commands."""
+    """Add the modules, metadata, data (share/, etc/, …) and command files of the program's own wheel.
+
+    Its entry points are left out: what CPython runs for them is made with the bundle.
+    """
     from pypack.deps import wheels
     from pypack.deps.build import wheel_archive
     from pypack.formats.image import ImageBuilder
@@ -138,12 +144,12 @@ def _add_wheel(builder: ImageBuilder, wheel_archive_file: Path) -> None:
         wheel_archive.open_wheel(wheel_archive_file) as wheel,
         ImageBuilder(wheel.name, folder=wheel_archive_file.parent) as wheel_builder,
     ):
-        wheels.unpack_wheel(wheel_builder, wheel)
+        made = wheels.unpack_wheel(wheel_builder, wheel)
         for path in wheel_builder.paths():
             if path.startswith(below):
                 builder.add(f"{starting.OWN_SITE}/{path.removeprefix(below)}", wheel_builder.read(path))
-            elif path.startswith("data/"):
-                builder.add(path, wheel_builder.read(path))
+            elif path.startswith("data/") or (path.startswith("bin/") and path not in made):
+                builder.add(path, wheel_builder.read(path), executable=wheel_builder.member(path).executable)
 
 
 def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstrap_sources: dict[str, bytes]) -> None:

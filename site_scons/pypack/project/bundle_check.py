@@ -168,7 +168,8 @@ def _entry_faults(image: Path, deps: Mapping[str, Any], entry: Mapping[str, Any]
     inside = (member.path.replace(f"{starting.OWN_SITE}/", "app/", 1) for member in list_image(image))
     paths = {path.partition(".")[0] for path in inside}
     paths |= {folder for path in paths for folder in parents(path)}
-    for module in dict.fromkeys(point.partition(":")[0] for _, point in entry["scripts"] or [("", entry["name"])]):
+    points = [point for _, point in entry["scripts"]] if entry["kind"] == "scripts" else [entry["name"]]
+    for module in dict.fromkeys(point.partition(":")[0] for point in points):
         top = module.split(".", 1)[0]
         is_own = f"app/{top}" in paths
         if is_own and f"app/{module.replace('.', '/')}" not in paths:

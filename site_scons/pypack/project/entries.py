@@ -36,14 +36,20 @@ class Entry:
 
     ``kind`` module: ``name`` is run as ``python -m`` would; script: ``name`` is a path below ``app/``; function:
     ``function`` of module ``name`` is called, as a console script does; scripts: several commands in one file,
-    ``scripts`` holds ``(command, module:function)`` of each. The name under which the bundle is started chooses one,
-    else its first argument.
+    ``scripts`` holds ``(command, module:function)`` of each, ``script_files`` ``(command, path)`` of those that are
+    files of ``setup(scripts=…)``. The name under which the bundle is started chooses one, else its first argument.
     """
 
     kind: EntryKind
     name: str
     function: str = ""
     scripts: tuple[tuple[str, str], ...] = ()
+    script_files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def commands(self) -> list[str]:
+        """Names of the commands, where the program is several."""
+        return [name for name, _ in (*self.scripts, *self.script_files)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,15 +156,11 @@ def _is_python(script: Path) -> bool:
 
 
 def _find_script_file(folder: Path, manifest: Manifest, scripts: Mapping[str, str]) -> FoundEntry:
-    """Return the only one of a project's scripts, or the one with the project's name."""
-    names = [name for name in scripts if Path(name).stem == manifest.name] if len(scripts) > 1 else [*scripts]
-    if len(names) != 1:
-        raise InputError(
-            f"{manifest.file} installs several scripts as commands: {', '.join(sorted(scripts))}",
-            hint="choose one with --entry",
-            docs=_READ,
-        )
-    return _script_entry(folder, scripts[names[0]])
+    """Return a project's scripts: the only one, or several commands."""
+    if len(scripts) == 1:
+        return _script_entry(folder, *scripts.values())
+    entry = Entry(kind="scripts", name="", script_files=tuple(sorted(scripts.items())))
+    return FoundEntry(root=folder, entry=entry, stem=manifest.name or entry.commands[0])
 
 
 def _script_entry(folder: Path, inside: str) -> FoundEntry:

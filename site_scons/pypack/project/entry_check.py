@@ -30,7 +30,9 @@ def check(project: Project) -> None:
         if entry.name not in files:
             raise InputError(f"entry {entry.name} is not among the app's files", hint="check include and exclude")
         return
-    points = [point for _, point in entry.scripts] or [f"{entry.name}:{entry.function}"]
+    points = [point for _, point in entry.scripts]
+    if entry.kind != "scripts":
+        points = [f"{entry.name}:{entry.function}"]
     faults = [fault for point in points for fault in _entry_faults(project, files, point)]
     if faults:
         message = "\n".join(faults)

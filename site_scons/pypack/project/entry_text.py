@@ -29,6 +29,6 @@ def describe(entry: Entry, command: str, *, is_chosen: bool) -> str:
 
 
 def _list(entry: Entry) -> str:
-    names = [name for name, _ in entry.scripts]
+    names = entry.commands
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{len(names)} commands ({', '.join(names[:_SHOWN])}{more})"

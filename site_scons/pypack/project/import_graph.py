@@ -218,11 +218,14 @@ def entry_files(entry: Entry, files: Mapping[str, object]) -> list[str]:
         case _:
             modules = [point.partition(":")[0] for _, point in entry.scripts]
             names = [name for module in modules for name in own_files(module, files)]
+            names += [path for _, path in entry.script_files if path in files]
     return list(dict.fromkeys(names))
 
 
 def main_files(entry: Entry, files: Mapping[str, object]) -> set[str]:
     """Return the files that run as the program, with the name ``__main__``."""
+    if entry.kind == "scripts":
+        return {path for _, path in entry.script_files if path in files}
     return set(entry_files(entry, files)) if entry.kind in {"script", "module"} else set()
 
 

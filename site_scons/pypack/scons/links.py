@@ -29,7 +29,7 @@ def link_nodes(env: Base, project: Project, target: Target, bundle: File, build:
     It runs in each build, also where the bundle is current: the links may be missing.
     """
     record = build / "apps" / project.name / target.name / "links.json"
-    commands = [name for name, _ in project.entry.scripts] if project.alias else []
+    commands = project.entry.commands if project.alias else []
     if project.alias and not commands:
         actions.settings(env).say("  note: alias makes links for several commands, and the program is one")
     if (not commands and not record.is_file()) or env.GetOption("clean"):

@@ -116,10 +116,9 @@ def test_the_script_that_a_setup_installs_is_the_program(tmp_path):
     assert (found.entry, found.command) == (Entry(kind="script", name="bin/tool"), "tool")
 
 
-def test_of_several_scripts_the_one_with_the_projects_name_is_the_program(tmp_path):
-    assert entries.find(tmp_path, "", project_with_scripts(tmp_path, *SCRIPTS)).entry.name == "bin/tool"
-    manifest = project_with_scripts(tmp_path, *SCRIPTS, name="other")
-    with pytest.raises(InputError, match="installs several scripts as commands: helper, tool") as caught:
-        entries.find(tmp_path, "", manifest)
-    assert "choose one with --entry" in str(caught.value)
+def test_several_scripts_are_several_commands(tmp_path):
+    manifest = project_with_scripts(tmp_path, *SCRIPTS)
+    found = entries.find(tmp_path, "", manifest)
+    assert found.entry == Entry(kind="scripts", name="", script_files=(("helper", "bin/helper"), ("tool", "bin/tool")))
+    assert (found.stem, found.entry.commands) == ("tool", ["helper", "tool"])
     assert entries.find(tmp_path, "helper", manifest).entry.name == "bin/helper"
