@@ -76,6 +76,13 @@ def test_what_a_program_sees(apps, start):
     assert all("bundle-cache" in entry for entry in facts["path"])
 
 
+def test_a_command_sees_itself_as_an_installed_one_does(apps, start):
+    script = "import sys\n\n\ndef main():\n    print(sys.argv[0])\n"
+    bundle = apps.bundle("command", TARGET, script=script, settings='[tool.pypack]\nentry = "command:main"\n')
+    assert bundle.suffix == ".exe"
+    assert start(bundle, TARGET).out.strip().lower().endswith("\\command")
+
+
 def test_native_packages(apps, start):
     done = start(apps.bundle("calc", TARGET), TARGET)
     assert "x = 2, y = 3, z = -1" in done.out, done.text
