@@ -352,9 +352,10 @@ def test_help_explains_every_variable(checkout):
     assert "scons target=linux-musl-x86_64 app=examples/greet" in told
 
 
-def test_verbose_shows_commands(checkout, own_cache):
-    told = checkout.scons(*own_cache, "verbose=1").out
-    assert re.search(r"^\S*zig\S* .*-target x86_64-linux-musl ", told, re.M), told
+@pytest.mark.parametrize(("level", "shows"), [("1", False), ("2", True)])
+def test_verbose_shows_commands(checkout, own_cache, level, shows):
+    told = checkout.scons(*own_cache, f"verbose={level}").out
+    assert bool(re.search(r"^\S*zig\S* .*-target x86_64-linux-musl ", told, re.M)) == shows, told
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     PathResolver = Callable[[Any], Path]
     """Returns the absolute path for a path that a user wrote."""
 
-Kind = Literal["text", "path", "flag", "number", "list", "globs", "paths", "table", "rows"]
-"""``list``: texts without commas; ``paths`` and ``globs``: files or folders; ``rows``: tables, from a file."""
+Kind = Literal["text", "path", "flag", "number", "count", "list", "globs", "paths", "table", "rows"]
+"""``count``: a number, and as an option how often it is given; ``list``: texts without commas; ``paths`` and ``globs``:
+files or folders; ``rows``: tables, from a file."""
 
 Location = Literal["toml", "build", "lock", "scons", "bundle"]
 """Where a setting is allowed: ``[tool.pypack]``, options of ``pypack build`` (and ``run``) and of ``pypack lock``,
@@ -35,7 +36,7 @@ Glob = NewType("Glob", str)
 
 EVERYWHERE: frozenset[Location] = frozenset({"toml", "build", "scons", "bundle"})
 _TYPES: dict[Kind, tuple[type, ...]] = {
-    "text": (str,), "path": (str, Path), "flag": (bool,), "number": (int,), "list": (list, tuple),
+    "text": (str,), "path": (str, Path), "flag": (bool,), "number": (int,), "count": (int,), "list": (list, tuple),
     "globs": (list, tuple), "paths": (list, tuple), "table": (dict,), "rows": (list, tuple),
 }  # fmt: skip
 """Types of a value: TOML's first, then those that Python code may pass instead."""
@@ -50,9 +51,10 @@ class Setting:
     ``option`` and ``variable`` are its names on the command line and for ``scons`` where they are not ``name`` (an
     option in capitals is a positional argument); ``short`` is a letter. ``lock``: it also affects the lock. ``docs`` is
     the page of docs/ that explains it. ``where`` are the locations that allow it. ``check`` returns the faults of a
-    value of the right type; ``root`` makes a value that may be a path absolute. ``keys`` are those that a table may
-    have; ``pattern`` is a regular expression for its text, or for each value of its table, that editors go by;
-    ``record`` declares what its table, or each of its rows, holds.
+    value of the right type; ``counted``: the number is how often the option is given. ``root`` makes a value that
+    may be a path absolute. ``keys`` are those that a table may have; ``pattern`` is a regular expression for its
+    text, or for each value of its table, that editors go by; ``record`` declares what its table, or each of its
+    rows, holds.
     """
 
     help: str
@@ -66,6 +68,7 @@ class Setting:
     docs: str = ""
     where: frozenset[Location] = EVERYWHERE
     check: Callable[[Any], list[str]] | None = None
+    counted: bool = False
     root: Callable[[Any, PathResolver], Any] | None = None
     keys: tuple[str, ...] = ()
     pattern: str = ""
@@ -113,6 +116,7 @@ def declared(record: type) -> dict[str, Setting]:
 def _complete_setting(field: dataclasses.Field[Any], hint: object, setting: Setting) -> Setting:
     """Return what ``Annotated[hint, setting]`` declares."""
     kind, choices, record = _kind_of_type(hint)
+    kind = "count" if setting.counted else kind
     initial = field.default_factory() if field.default_factory is not MISSING else field.default
     return replace(
         setting, name=field.name, kind=kind, choices=choices, record=setting.record or record,

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 from pypack.bundle import listing
 from pypack.bundle.listing import Listing
 from pypack.errors import StepError
+from pypack.steps import interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -285,6 +286,7 @@ def _packed_frames(
 
 def _next_task(frames: Iterator[Frame], level: int, slots: threading.Semaphore) -> Callable[[], Packed] | None:
     """Wait for a slot, read a frame, and return what packs it and frees the slot; None after the last."""
+    interrupt.check()
     slots.acquire()
     try:
         frame = next(frames, None)

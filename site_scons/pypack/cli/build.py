@@ -85,24 +85,28 @@ def read_request(typed: argparse.Namespace, *, aside: bool = False) -> Request:
         project=project,
         targets=tuple(selected),
         options=build_options,
-        display=_display(build_options, aside=aside),
+        display=open_display(build_options, aside=aside),
     )
 
 
-def _display(build_options: BuildOptions, *, aside: bool) -> Display:
+def open_display(build_options: BuildOptions, *, aside: bool = False) -> Display:
+    """Return what shows a build, see :class:`pypack.cli.console.Console`."""
     if build_options.json:
-        return EventStream()
-    return Console(quiet=build_options.quiet, verbose=build_options.verbose, aside=aside)
+        return EventStream(aside=aside)
+    return Console(quiet=build_options.errors_only, verbose=build_options.verbose, aside=aside)
 
 
 def make(request: Request) -> int:
-    """Run the same SCons graph as ``scons`` does, in this process."""
+    """Run the same SCons graph as ``scons`` does, in this process; return the exit code."""
+    from pypack.cli import interrupts
     from pypack.scons import command
 
-    code = 1
+    code, display = 1, request.display
+    assert display is not None  # only SConstructs go without
     try:
-        code = command.run(request)
+        with interrupts.watched(display) as watch:
+            code = command.run(request)
+        code = watch.code or code
     finally:
-        if request.display:
-            request.display.end(code)
+        display.end(code)
     return code

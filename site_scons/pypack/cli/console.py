@@ -5,8 +5,6 @@ This is the only module that writes to the terminal while a build runs.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import sys
 import threading
@@ -15,15 +13,14 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
-from pypack.base import records
-from pypack.steps.display import Display, megabytes
+from pypack.cli import terminal
+from pypack.cli.live import Live
+from pypack.steps.display import Display, megabytes, seconds_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from rich.progress import Progress, TaskID
 
     from pypack.steps.display import Transferred
     from pypack.steps.step import Step
@@ -72,19 +69,27 @@ PHASES = (
 """In the order of a build. Every action of a step is in one of them."""
 
 
-_NOTES = ("  note: ", "  packages are named by ", "  runtime for ", "  the program is ", "  warning: ")
-"""How lines begin that are shown once."""
+_HEARTBEAT_SECONDS = 15.0
 
 
 @dataclass
 class _Work:
-    """The state of one phase."""
+    """The state of one phase; ``bytes`` have been fetched in it, and ``running`` are the names of its products."""
 
     phase: Phase
     left: int = 0
     done: int = 0
     bytes: int = 0
     began: float = 0.0
+    running: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Row:
+    """The state of one target in a build of several."""
+
+    done: int = 0
+    total: int = 0
     running: list[str] = field(default_factory=list)
 
 
@@ -95,110 +100,168 @@ class Console(Display):
     none where nothing is done.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, aside: bool = False) -> None:
-        super().__init__(self._say, verbose=verbose)
+    def __init__(self, *, quiet: bool = False, verbose: int = 0, aside: bool = False) -> None:
+        super().__init__(self._show_line, verbose=verbose)
         self._quiet, self._aside = quiet, aside
         self._out, self._error = sys.stderr if aside else sys.stdout, sys.stderr
-        self._began = time.monotonic()
         self._guard = threading.RLock()
         self._work = {phase.past: _Work(phase=phase) for phase in PHASES}
         self._phase_of = {action: phase.past for phase in PHASES for action in phase.actions}
-        self._results: dict[int, tuple[str, Sequence[str]]] = {}  # by thread: the step that wrote it will say where
         self._locks: Counter[bool] = Counter()
-        self._notes: Path | None = None
-        self._project = ""
-        self._known, self._shown = set[str](), set[str]()
-        self._live = None if quiet or verbose or not _is_terminal(self._error) else _Live(self._error)
+        self._rows: dict[str, _Row] = {}
+        self._live = None if quiet or verbose or not terminal.moves(self._error) else Live(self._error)
+        self._stopped = False
+        self._heartbeat = _Heartbeat(self)
 
-    def _say(self, text: str) -> None:
-        if not self._quiet and not self._is_known(text):
+    # --- lines ---
+
+    def _show_line(self, text: str) -> None:
+        if not self._quiet:
             self._print(text)
 
-    def remember(self, file: Path, project: str) -> None:
-        """Show notes and warnings that ``file`` has for ``project`` no more, until they change; ``-v`` shows all."""
-        self._notes, self._project = file, project
-        self._known = set(records.read(file).get("shown", ()))
-
-    def _is_known(self, text: str) -> bool:
-        """Say whether ``text`` is a note that an earlier build has shown. From now on it is one."""
-        if self.verbose or self._notes is None or not text.startswith(_NOTES):
-            return False
-        mark = hashlib.sha256(f"{self._project}\n{text}".encode()).hexdigest()[:16]
+    def _print(self, text: str) -> None:
         with self._guard:
-            self._shown.add(mark)
-            return mark in self._known
-
-    def _print(self, text: str, *, error: bool = False) -> None:
-        with self._guard:
-            stream = self._error if error else self._out
-            if self._live and stream.isatty():
+            if self._stopped:
+                return
+            self._heartbeat.postpone()
+            if self._live and self._out.isatty():
                 self._live.print(text)
             else:
-                stream.write(f"{text}\n")
-                stream.flush()
+                self._out.write(f"{text}\n")
+                self._out.flush()
 
     def error(self, text: str) -> None:
         """Show what ended the build."""
-        red = self._error.isatty() and not os.environ.get("NO_COLOR")
-        self._print(f"\x1b[31m{text}\x1b[0m" if red and not self._live else text, error=True)
+        with self._guard:
+            if not self._stopped:
+                self._stop_live()
+                terminal.print_error(text, self._error)
+
+    def interrupt(self, text: str) -> None:
+        """Show that somebody ended the build; it is the last line."""
+        with self._guard:
+            if not self._stopped:
+                self._stop_live()
+                self._error.write(f"{text}\n")
+                self._error.flush()
+            self._stopped, self._live = True, None
+
+    def beat(self, text: str) -> None:
+        """Show that long work goes on, where nothing moves on a screen."""
+        if not self._live:
+            self.say(text)
+
+    # --- phases ---
+
+    def targets(self, names: Sequence[str]) -> None:
+        """Show a row for each target, where there are several."""
+        self._rows = {name: _Row() for name in names} if len(names) > 1 else {}
 
     def plan(self, steps: Sequence[Step]) -> None:
         """Take note of what will be made; what was resolved for it is known by now."""
-        if self._locks[False]:
-            self._say(f"Resolved packages in {self._seconds(self._began)}")
+        self.resolved()
         for step in steps:
             self._work[self._phase_of[step.action]].left += 1
+            if row := self._row_of(step):
+                row.total += 1
 
     def resolve(self, lock: Path, *, cached: bool) -> None:
         """Count the locks, and show that one is being made."""
         with self._guard:
             self._locks[cached] += 1
-        if not cached and self._live:
-            self._live.show("resolve", f"Resolving {lock.stem}", done=0, total=0)
+            if not cached:
+                self._heartbeat.start()
+                if self._live:
+                    self._live.show("resolve", f"Resolving {lock.stem}", done=0, total=0)
 
-    def start(self, step: Step, path: str | Path) -> None:
+    def resolved(self) -> None:
+        """Show that packages were resolved, if that took place."""
+        with self._guard:
+            if self._live:
+                self._live.hide("resolve")
+        if self._locks[False]:
+            self.say(f"Resolved packages in {seconds_since(self._began)}")
+
+    def start(self, step: Step, path: str | Path, why: str = "") -> None:
         """Show what is being made."""
         if self.verbose:
-            super().start(step, path)
+            super().start(step, path, why)
         with self._guard:
-            work = self._work[self._phase_of[step.action]]
+            self._heartbeat.start()
+            work, label = self._work[self._phase_of[step.action]], _label(step)
             work.began = work.began or time.monotonic()
-            work.running.append(_label(step))
-            self._show(work)
+            work.running.append(label)
+            if row := self._row_of(step):
+                row.running.append(f"{work.phase.doing} {label}")
+            self._show(work, step)
 
     def finish(self, step: Step, path: str | Path, *, cached: bool) -> None:
-        """Show the phase's line when its last step is done."""
+        """Show the phase's line when its last step is done, and what a bundle is."""
         with self._guard:
             work = self._work[self._phase_of[step.action]]
-            result = self._results.pop(threading.get_ident(), None)
             if not cached:
                 work.running.remove(_label(step))
                 work.done += 1
                 work.left -= 1
-            if result or (cached and step.action == "bundle"):
-                self._wrote(path, result)
-            elif not cached and work.left == 0 and work.phase.past != "Wrote":
+                if row := self._row_of(step):
+                    row.running.remove(f"{work.phase.doing} {_label(step)}")
+                    row.done += 1
+            super().finish(step, path, cached=cached)
+            if not cached and work.left == 0 and work.phase.past != "Wrote":
                 size = f", {megabytes(work.bytes)}," if work.bytes else ""
-                seconds = self._seconds(work.began)
-                self._say(f"{work.phase.describe(work.done)}{size} in {seconds}")
-            self._show(work)
+                self.say(f"{work.phase.describe(work.done)}{size} in {seconds_since(work.began)}")
+            self._show(work, step)
 
-    def _wrote(self, path: str | Path, result: tuple[str, Sequence[str]] | None) -> None:
-        details = list(result[1]) if result else [megabytes(Path(path).stat().st_size)]
-        self._say("\n  ".join([f"Wrote {os.path.relpath(path)}: {details[0]}", *details[1:]]))
+    def running(self) -> str:
+        """Return what is being done, in one clause; "" where nothing is."""
+        with self._guard:
+            works = [work for work in self._work.values() if work.running]
+            size = self._work["Fetched"].bytes
+            return "; ".join(
+                f"{work.phase.doing} {', '.join(work.running)}"
+                + (f" ({megabytes(size)})" if size and work.phase.past == "Fetched" else "")
+                for work in works
+            )
 
-    def _show(self, work: _Work) -> None:
+    def up_to_date(self, path: str | Path) -> None:
+        """Show that a result is as the last build left it."""
+        self._worked = True
+        if not self._aside:
+            self.say(f"{os.path.relpath(path)} is up to date")
+
+    def end(self, code: int = 0) -> None:
+        """Stop the progress and show the last line."""
+        self._heartbeat.stop()
+        with self._guard:
+            self._stop_live()
+        self._worked = self._worked and not self._aside
+        super().end(code)
+
+    def _done(self) -> str:
+        return f"Done in {seconds_since(self._began)}"
+
+    # --- rows ---
+
+    def _row_of(self, step: Step) -> _Row | None:
+        """Return the row of the target that a step is for; steps for several have none."""
+        parts = step.product.split("/")
+        return next((row for name, row in self._rows.items() if name in parts or name in parts[-1]), None)
+
+    def _show(self, work: _Work, step: Step) -> None:
         if not self._live:
             return
-        if work.running:
+        if self._rows and (row := self._row_of(step)):
+            name = next(name for name, candidate in self._rows.items() if candidate is row)
+            label = f"{name}  {row.running[-1] if row.running else ''}".rstrip()
+            if row.done < row.total:
+                self._live.show(name, label, done=row.done, total=row.total)
+            else:
+                self._live.hide(name)
+        elif work.running and not self._rows:
             label = f"{work.phase.doing} {work.running[-1]}"
             self._live.show(work.phase.past, label, done=work.done, total=work.done + max(work.left, 1))
         else:
             self._live.hide(work.phase.past)
-
-    def result(self, name: str, target: str, details: Sequence[str]) -> None:
-        """Keep what a bundle is until the step is finished, and its path known."""
-        self._results[threading.get_ident()] = (f"{name} for {target}", details)
 
     @contextmanager
     def transfer(self, name: str, origin: str) -> Iterator[Transferred]:
@@ -216,99 +279,44 @@ class Console(Display):
         try:
             yield report
         finally:
-            if self._live:
-                self._live.hide(key)
+            with self._guard:
+                if self._live:
+                    self._live.hide(key)
 
-    def beat(self, text: str) -> None:
-        """Show that long work goes on, where nothing moves on a screen."""
-        if not self._live:
-            self._say(text)
-
-    def up_to_date(self, path: str | Path) -> None:
-        """Show that a result is as the last build left it."""
-        if not self._aside:
-            self._say(f"{os.path.relpath(path)} is up to date")
-
-    def end(self, code: int = 0) -> None:
-        """Stop the progress and show the last line."""
+    def _stop_live(self) -> None:
         if self._live:
             self._live.stop()
-        if self._notes and self._shown - self._known:
-            with contextlib.suppress(OSError):  # then they are shown again
-                records.write(self._notes, {"shown": sorted(self._known | self._shown)})
-        if not code and not self._aside:
-            self._say(f"Done in {self._seconds(self._began)}")
-
-    @staticmethod
-    def _seconds(began: float) -> str:
-        seconds = time.monotonic() - began
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-class _Live:
-    """Bars and spinners at the bottom of a terminal; rich is imported when there is something to show."""
+class _Heartbeat:
+    """Prints a line about long work every 15 s in which nothing else was printed, where no rows move."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._progress: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(self, console: Console) -> None:
+        self._console, self._ended = console, threading.Event()
+        self._last, self._thread = time.monotonic(), None
 
-    def _start(self) -> Progress:
-        if self._progress is None:
-            from rich.console import Console as RichConsole
-            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+    _thread: threading.Thread | None
 
-            columns = (
-                SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-                TextColumn("{task.fields[amount]}", markup=False),
-            )  # fmt: skip
-            console = RichConsole(file=self._stream)
-            self._progress = Progress(*columns, console=console, transient=True, redirect_stdout=False)
-            self._progress.start()
-        return self._progress
+    def start(self) -> None:
+        """Begin, if that is not done."""
+        if self._thread is None and not sys.is_finalizing():
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
 
-    def show(self, key: str, label: str, *, done: int, total: int, as_bytes: bool = False) -> None:
-        """Show a row, or change it; ``total`` 0: not known."""
-        progress = self._start()
-        amount = f"{done}/{total}" if total else ""
-        if as_bytes:
-            amount = f"{megabytes(done)} of {megabytes(total)}" if total else megabytes(done)
-        values: dict[str, Any] = {
-            "description": label[:50],
-            "completed": done,
-            "total": total or None,
-            "amount": amount,
-        }
-        if key in self._tasks:
-            progress.update(self._tasks[key], **values)
-        else:
-            description = values.pop("description")
-            self._tasks[key] = progress.add_task(description, **values)
-
-    def hide(self, key: str) -> None:
-        """Remove a row."""
-        task = self._tasks.pop(key, None)
-        if task is not None and self._progress:
-            self._progress.remove_task(task)
-
-    def print(self, text: str) -> None:
-        """Print a line above the rows."""
-        if self._progress:
-            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+    def postpone(self) -> None:
+        """Wait another 15 s: a line was printed."""
+        self._last = time.monotonic()
 
     def stop(self) -> None:
-        """Remove all rows."""
-        if self._progress:
-            self._progress.stop()
-            self._progress = None
+        """End."""
+        self._ended.set()
 
-
-def _is_terminal(stream: TextIO) -> bool:
-    """Say whether bars can move there. In CI they would be a line each."""
-    return stream.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+    def _run(self) -> None:
+        while not self._ended.wait(min(1.0, _HEARTBEAT_SECONDS / 3)):
+            silent = time.monotonic() - self._last
+            if silent >= _HEARTBEAT_SECONDS and (text := self._console.running() or "Resolving packages"):
+                self._console.beat(f"  … {text}")
+                self.postpone()
 
 
 def _label(step: Step) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pypack import __version__
 from pypack.base import files
-from pypack.cli import build, cache, completion, doctor, init, inspect, lock, plan, run, targets
+from pypack.cli import build, cache, completion, doctor, init, inspect, lock, plan, run, targets, terminal
 from pypack.errors import PypackError, did_you_mean
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 done, 1 build failed, 2 bad input, 3 not to be fetched."""
+    terminal.prepare(sys.stdout, sys.stderr)
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     separator = command_line.index("--") if "--" in command_line else len(command_line)
     parser = _parser()
@@ -50,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PypackError as error:
         if options.debug:
             raise
-        _print_error(str(error))
+        terminal.print_error(f"pypack: {error}")
         return error.exit_code
     except KeyboardInterrupt:
+        terminal.print_error("pypack: stopped")
         return 130
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,13 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         disk_error = files.disk_error(error, Path())
-        _print_error(str(disk_error))
+        terminal.print_error(f"pypack: {disk_error}")
         return disk_error.exit_code
-
-
-def _print_error(text: str) -> None:
-    red, plain = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() else ("", "")
-    print(f"{red}pypack: {text}{plain}", file=sys.stderr)
 
 
 def _fail_on_unknown(parser: argparse.ArgumentParser, arguments: list[str]) -> None:

@@ -50,11 +50,21 @@ def run(arguments: argparse.Namespace) -> int:
     build_options, overrides = build.read_build_options(arguments), build.settings(arguments)
     target_names = overrides.pop("targets", None)
     project = program.load(build_options.app, renew=not lock_options.check, **overrides)
-    settings = Settings(offline=build_options.offline, verbose=build_options.verbose)
+    display = build.open_display(build_options)
+    settings = Settings(
+        offline=build_options.offline, verbose=build_options.verbose, shown_by=display,
+        say=display.project(str(project.root), quiet=project.quiet),
+    )  # fmt: skip
     selected = targets.select(target_names or locking.targets_of(project), targets.load())
-    if lock_options.check:
-        locking.check(project, selected, settings=settings)
-    else:
-        upgrade = Upgrade(everything=lock_options.upgrade, packages=lock_options.upgrade_package)
-        locking.write(project, selected, upgrade=upgrade, settings=settings)
-    return 0
+    code = 1
+    try:
+        if lock_options.check:
+            locking.check(project, selected, settings=settings)
+        else:
+            upgrade = Upgrade(everything=lock_options.upgrade, packages=lock_options.upgrade_package)
+            locking.write(project, selected, upgrade=upgrade, settings=settings)
+            display.resolved()
+        code = 0
+    finally:
+        display.end(code)
+    return code

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from pypack.cli import build
+from pypack.cli.console import Console
 
 _EXAMPLES = """\
 examples:
@@ -42,23 +42,24 @@ def run(typed: argparse.Namespace) -> int:
 
     request = build.read_request(typed)
     options, folder = request.options, Path(folders.PRODUCTS).absolute()
+    display = Console(quiet=options.errors_only, verbose=options.verbose, aside=True)  # stdout is for the plan
     settings = Settings(
-        offline=options.offline, upgrade=options.upgrade, verbose=options.verbose, jobs=hosts.cores(), say=_say
-    )
+        offline=options.offline, upgrade=options.upgrade, verbose=options.verbose, jobs=hosts.cores(),
+        say=display.project(str(request.project.root), quiet=request.project.quiet), shown_by=display,
+    )  # fmt: skip
     try:
         cache = open_cache()
     except OSError:  # a read-only home: plan without it, as a build does
         cache = None
     outputs = (folder, Path("dist").absolute(), *filter(None, (options.out, options.report)))  # never part of the app
     project = replace(request.project, outputs=outputs)
-    plans = planner.bundles(project, request.targets, build=folder, settings=settings, cache=cache)
+    try:
+        plans = planner.bundles(project, request.targets, build=folder, settings=settings, cache=cache)
+        display.resolved()
+    finally:
+        display.end()
     if options.json:
         print(json.dumps(description.as_json(project, plans), indent=1, sort_keys=True))
     else:
         print("\n".join(description.lines(plans, Producer(folder, cache))))
     return 0
-
-
-def _say(line: str) -> None:
-    """Print progress to stderr: stdout is for the plan."""
-    print(line, file=sys.stderr, flush=True)

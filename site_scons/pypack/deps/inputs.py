@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from packaging.utils import canonicalize_name
 
+from pypack.base.notes import Note
 from pypack.deps import foreign, manifests
 from pypack.deps.build import folder as local
 from pypack.errors import InputError, did_you_mean
@@ -100,7 +101,7 @@ def find(
     wheels: tuple[Path, ...] = (),
     wheel_extras: Mapping[Path, tuple[str, ...]] | None = None,
     renew: bool = False,
-) -> tuple[Dependencies | None, tuple[str, ...]]:
+) -> tuple[Dependencies | None, tuple[Note, ...]]:
     """Return the input that counts (None: no packages), and the lines to show about it.
 
     ``named`` is a file that was given; ``manifest`` that of the folder's pyproject.toml (or setup.py); ``script`` the
@@ -111,7 +112,7 @@ def find(
         raise InputError("venv is all that there is: no requirements, wheels, extras or groups besides", docs=_READ)
     if venv:
         return Dependencies(kind="venv", file=_check_venv(venv)), (
-            f"packages are those that {venv.name} has installed",
+            Note("packages", f"packages are those that {venv.name} has installed"),
         )
     dependencies = _read_named(named, manifest) if named else _detect(folder, manifest, script, alone=alone)
     if dependencies is None and wheels:
@@ -133,10 +134,10 @@ def find(
     if not renew:
         dependencies = _prefer_lock(dependencies, lock_file, named=named)
     if named:
-        return dependencies, (f"packages are named by {dependencies.described}",)
+        return dependencies, (Note("packages", f"packages are named by {dependencies.described}"),)
     unread = _describe_unread(folder, dependencies, manifest)
     warnings = () if alone else _lock_warnings(folder, dependencies)
-    return dependencies, (f"packages are named by {dependencies.described}{unread}", *warnings)
+    return dependencies, (Note("packages", f"packages are named by {dependencies.described}{unread}"), *warnings)
 
 
 def _read_named(path: Path, manifest: Manifest | None) -> Dependencies:
@@ -280,16 +281,17 @@ def _describe_unread(folder: Path, dependencies: Dependencies, manifest: Manifes
     return f"; {', '.join(others)} beside it is not read" if others else ""
 
 
-def _lock_warnings(folder: Path, dependencies: Dependencies) -> tuple[str, ...]:
+def _lock_warnings(folder: Path, dependencies: Dependencies) -> tuple[Note, ...]:
     """Return a warning for each lock of another tool that holds other versions than those that are taken."""
     if dependencies.kind in {"pylock", "uv-lock", "exported", "venv"}:
         return ()
-    return tuple(
-        f"warning: {file.name} is not followed: versions are the newest that {dependencies.file.name} allows"
+    texts = (
+        f"{file.name} is not followed: versions are the newest that {dependencies.file.name} allows"
         f" -> {file.remedy}, then build with -r requirements.txt"
         for file in foreign.beside(folder)
         if file.export
     )
+    return tuple(Note("lock-not-followed", text) for text in texts)
 
 
 def _check_chosen(

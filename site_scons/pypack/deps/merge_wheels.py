@@ -7,6 +7,7 @@ import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pypack.base.notes import Note
 from pypack.bundle import joined
 from pypack.deps import contents
 from pypack.deps.wheels import SITE
@@ -40,7 +41,7 @@ def run_facts(context: Context) -> None:
     target: Target = context.unhashed["target"]
     parts = [contents.read(path) for path in context.inputs[1:]]
     for pattern in selection.unmatched(context.params["exclude"], context.params["names"]):
-        context.say(f"  note: exclude_packages names {pattern}, and the lock has no such package")
+        context.say(Note("exclude-packages", f"exclude_packages names {pattern}, and the lock has no such package"))
     dropped, kinds = merged(parts, container=target.container)
     added, runs = _read_pth(context, parts, kinds, windows=target.container == "pe")
     natives = _check_natives(context, parts, [SITE, *added])
@@ -90,7 +91,7 @@ def _check_natives(context: Context, parts: Sequence[dict[str, Any]], places: Se
     counts = Counter(row["wheel"] for row in natives if row["foreign"])
     if counts:
         details = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
-        context.say(f"  note: programs and libraries for other systems go in as data: {details}")
+        context.say(Note("foreign-files", f"programs and libraries for other systems go in as data: {details}"))
     return [row for row in natives if not row["foreign"]]
 
 
@@ -199,7 +200,7 @@ def _read_pth(
         entry = line.rstrip().replace("\\", "/") if windows else line.rstrip()
         path = posixpath.normpath(posixpath.join(SITE, entry))
         if path not in members or "\t" in path:
-            context.say(f"  note: a .pth file names {entry}, which no package brings")
+            context.say(Note("pth-path", f"a .pth file names {entry}, which no package brings"))
         elif path != SITE and path not in added:
             added.append(path)
     return added, any(line.startswith(("import ", "import\t")) for line in lines)

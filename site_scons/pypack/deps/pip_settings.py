@@ -77,7 +77,7 @@ def _note(heeded: list[str], passed_over: list[str]) -> str:
     clauses = [f"{', '.join(heeded)} counts"] if heeded else []
     if passed_over:
         clauses.append(f"{', '.join(passed_over)} is ignored: say it with uv's settings, or in the requirements")
-    return f"note: of pip's settings, {'; '.join(clauses)}" if clauses else ""
+    return f"of pip's settings, {'; '.join(clauses)}" if clauses else ""
 
 
 def _variable(key: str) -> str:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pypack.base import files
+from pypack.base.notes import Note
 from pypack.base.version import minor_of
 from pypack.bundle import manifest
 from pypack.deps import floors, indexes, inputs, lock, lock_checks, lock_inputs, tags, uv_command, uv_settings
@@ -157,7 +158,8 @@ def _announce_source_builds(request: Request, text: str, settings: Settings) -> 
             return _resolve(replace(request, target=target), replace(settings, say=lambda _: None))
 
         if floor := floors.lowest_floor(request.target, attempt):
-            settings.say(f"  note: {name} is built from source; {floors.option(floor)} takes a wheel of it instead")
+            text = f"{name} is built from source; {floors.option(floor)} takes a wheel of it instead"
+            settings.say(Note("built-from-source", text))
 
 
 def _resolve(request: Request, settings: Settings, *, look_newer: bool = False) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pypack.base.notes import Note
 from pypack.deps import foreign, hashes, inline_project, lock_inputs, requirements, uv_settings
 from pypack.deps.build import backend, egg_info, folder, sdist_fallback
 from pypack.deps.secrets import without_secrets
@@ -100,7 +101,7 @@ def _resolve(
         for line in sdist_fallback.passed_over(
             text, lambda preferences: resolve(preferences, quick), options.no_binary
         ):
-            options.settings.say(f"  note: {line}")
+            options.settings.say(Note("older-release", line))
     return hashes.enforce_hashes(text, dependencies.file, bare)
 
 
@@ -123,7 +124,7 @@ def run_uv(
     command = [uv.find_uv_bin(), *arguments, "--no-progress", "--color", "never", "--no-python-downloads"]
     if options.settings.offline:
         command.append("--offline")
-    if options.settings.verbose:
+    if options.settings.verbose > 1:
         options.settings.say(" ".join(command))
     options.before()
     try:
@@ -139,7 +140,8 @@ def run_uv(
         raise _explain_failure(done.stderr, failure, offline=options.settings.offline)
     for line in done.stderr.splitlines():
         if line.startswith("warning:") and "unsupported option" not in line:  # those are heeded: requirements
-            options.settings.say(f"  {without_secrets(line)}")
+            text = without_secrets(line).removeprefix("warning:").strip()
+            options.settings.say(Note("uv", text))
     return done.stdout
 
 

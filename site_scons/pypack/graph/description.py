@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from pypack.runtimes.base import Runtime
     from pypack.steps.producer import Producer
 
-_NOT_SETTINGS = {"root", "folder", "only", "manifest", "dependencies", "outputs", "notes", "pins", "under", "bare"}
+_NOT_SETTINGS = {
+    "root",
+    "folder",
+    "only",
+    "manifest",
+    "dependencies",
+    "outputs",
+    "notes",
+    "pins",
+    "under",
+    "bare",
+    "quiet",
+}
 """Fields of a project that say where it is, not how to bundle it."""
 
 

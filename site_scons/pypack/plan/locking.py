@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from pypack.base import files
 from pypack.base import targets as rows
+from pypack.base.notes import Note
 from pypack.deps import lock, lock_checks, lock_metadata, markers, universal, uv_settings
 from pypack.deps.universal import Job, LockTarget
 from pypack.deps.uv_command import UvOptions
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pypack.steps.step import Settings
 
 _READ = "docs/dependencies.md"
-_HEADER = '# LockMetadata by "pypack lock", which also renews it.\n'
+_HEADER = '# Written by "pypack lock", which also renews it.\n'
 
 
 def targets_of(project: Project) -> tuple[str, ...]:
@@ -70,6 +71,7 @@ def write(project: Project, targets: Sequence[Target], *, upgrade: Upgrade, sett
         LockTarget(target=rows.raised(target, project.floors), python=runtimes[target.name].version)
         for target in single_targets
     ]
+    settings.display.resolve(lock_file, cached=False)
     uv_options = UvOptions(settings=settings, no_binary=project.no_binary, build=not project.no_build)
     text = universal.resolve(
         Job(
@@ -121,7 +123,7 @@ def check(project: Project, targets: Sequence[Target], *, settings: Settings) ->
             )  # fmt: skip
     settings.say(f"{dependencies.file} serves {', '.join(target.name for target in single_targets)}")
     if metadata and metadata.settings != uv_settings.fingerprint(dependencies.base):
-        settings.say("  note: it was made with other settings of uv than those that hold here")
+        settings.say(Note("lock-settings", "it was made with other settings of uv than those that hold here"))
 
 
 def _lockable_dependencies(project: Project) -> Dependencies:

@@ -7,13 +7,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pypack.base import files
+from pypack.base import files, records
+from pypack.base.notes import restored, stored
 from pypack.deps import lock, resolve
+from pypack.steps.producer import noting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pypack.base.notes import Note
     from pypack.base.targets import Target
     from pypack.deps.venv import Installed
     from pypack.project.program import Project
@@ -57,6 +60,9 @@ class Locks:
             renew = settings.upgrade and file not in self._renewed
             if renew or not lock.is_current(file, request.stamp):
                 self._make(request, file, settings, renew=renew)
+            else:
+                for note in restored(records.read(_notes_file(file)).get(request.stamp)):
+                    settings.say(note)
             self._renewed.add(file)
         return file, request.stamp
 
@@ -64,8 +70,19 @@ class Locks:
         with files.replaced(file) as partial:
             if not renew and self.cache and self.cache.get(request.stamp, partial):
                 settings.display.resolve(file, cached=True)
-                return
-            settings.display.resolve(file, cached=False)
-            resolve.write(request, partial, settings)
-            if self.cache:
-                self.cache.put(request.stamp, partial)
+                notes = self.cache.notes(request.stamp)
+                for note in notes:
+                    settings.say(note)
+            else:
+                settings.display.resolve(file, cached=False)
+                said: list[Note] = []
+                resolve.write(request, partial, noting(settings, said))
+                notes = tuple(said)
+                if self.cache:
+                    self.cache.put(request.stamp, partial, notes)
+            records.write(_notes_file(file), {request.stamp: stored(notes)})
+
+
+def _notes_file(lock_file: Path) -> Path:
+    """Return the path of what was said while a lock was made."""
+    return lock_file.with_suffix(".notes.json")

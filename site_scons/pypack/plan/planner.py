@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from pypack.base import files
+from pypack.base.notes import Note
 from pypack.base.targets import floor_name, load, raised
 from pypack.bytecode import compiler_image
 from pypack.deps import indexes, lock, lock_checks, lock_metadata, markers, uv_settings
@@ -45,7 +46,7 @@ def bundles(
     locks of earlier builds, for when ``build`` is empty.
     """
     for note in project.notes:
-        settings.say(f"  {note}")
+        settings.say(note)
     entry_check.check(project)
     lock_metadata.check(
         project, [part for target in targets for part in target.of or (target.name,)], upgrade=settings.upgrade
@@ -125,7 +126,8 @@ class _Planner:
         usual, target = target, _package_target(project, target, chosen_runtime, settings)
         memory = app.memory(project, self.locks.build).with_suffix(".imports.json")
         if missing := imports.missing_modules(project, chosen_runtime, files=self.files, memory=memory):
-            settings.say(f"  warning: the program imports {', '.join(missing)}, and this Python comes without")
+            text = f"the program imports {', '.join(missing)}, and this Python comes without"
+            settings.say(Note("missing-modules", text))
         with self.guard:  # targets share the choice
             interpreter = _choose_interpreter(project, target, chosen_runtime, self.locks.build, settings)
         return Plan(
@@ -182,10 +184,11 @@ def _package_target(project: Project, target: Target, runtime: Runtime, settings
     if name in project.floors or not runtime.floor or Version(runtime.floor) <= Version(target.floor):
         return raised(target, project.floors)
     if project.dependencies and project.dependencies.kind != "venv":
-        settings.say(
-            f"  note: packages are chosen for {name} {runtime.floor}, which this runtime needs anyway"
+        text = (
+            f"packages are chosen for {name} {runtime.floor}, which this runtime needs anyway"
             f" (--floor {name}={target.floor} chooses older wheels)"
         )
+        settings.say(Note("packages-floor", text))
     return raised(target, {name: runtime.floor})
 
 
@@ -262,10 +265,11 @@ def _choose_interpreter(
         runtime.version, settings=settings, record=record, user_pins=list(project.pins), base=project.folder
     )
     if compiler is None:
-        settings.say(
-            f"  note: nothing here compiles for Python {runtime.minor}: the bundle for {target.name} holds sources "
+        text = (
+            f"nothing here compiles for Python {runtime.minor}: the bundle for {target.name} holds sources "
             "only, and Python compiles them at every start"
         )
+        settings.say(Note("sources-only", text))
     return compiler
 
 
@@ -281,7 +285,7 @@ def runtime(project: Project, target: Target, *, locks: Locks, settings: Setting
         chosen_runtime = find_runtime(project, target, pin, lock=lock, record=record, settings=settings, native=True)
     lock_checks.check_python(project, target, chosen_runtime)
     for note in chosen_runtime.notes:
-        settings.say(f"  note: {note}")
+        settings.say(note)
     return chosen_runtime
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pypack.base import records
+from pypack.base.notes import Note
 from pypack.errors import InputError
 from pypack.runtimes import choose, locked_runtime
 from pypack.runtimes.base import Request
@@ -86,8 +87,9 @@ def _choose_or_replace(
                 raise error from None
             records.write(record, {**records.read(record), key: "cannot be had"})
     runtime = choose_other(request)
-    settings.say(
-        f"  warning: .python-version asks for Python {pinned.version}, which cannot be had for {pinned.target.name}:"
+    text = (
+        f".python-version asks for Python {pinned.version}, which cannot be had for {pinned.target.name}:"
         f" CPython {runtime.version} is taken (--python {pinned.version} says why, --upgrade asks again)"
     )
+    settings.say(Note("python-version", text))
     return runtime

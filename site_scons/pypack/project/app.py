@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.base import digests, folders
+from pypack.base.notes import Note
 from pypack.base.walk import walk_project
 from pypack.bundle import starting
 from pypack.bytecode import compiler_image
@@ -251,7 +252,9 @@ def _report_failed(context: Context, texts: dict[str, bytes], failed: list[compi
     if broken := [faults[inside] for inside in needed if inside in faults]:
         raise _syntax_error(broken)
     more = f" and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    context.say(f"  note: not Python of this version, so bundled as data: {', '.join([*faults][:_SHOWN])}{more}")
+    context.say(
+        Note("not-python", f"not Python of this version, so bundled as data: {', '.join([*faults][:_SHOWN])}{more}")
+    )
 
 
 def _syntax_error(failed: list[compiling.Compiled]) -> StepError:

@@ -79,6 +79,8 @@ def _add_option(group: argparse._ActionsContainer, setting: Setting) -> None:
         group.add_argument(
             *option_flags, dest=dest, action=_Flag, off=option_flags[-1] if _is_switch(setting) else "", help=text
         )
+    elif setting.kind == "count":
+        group.add_argument(*option_flags, dest=dest, action="append_const", const="1", help=text)
     else:
         repeatable_text = f"{text}; may be given again" if setting.kind in _SEVERAL else text
         group.add_argument(*option_flags, dest=dest, action="append", metavar=metavar, help=repeatable_text)
@@ -120,8 +122,8 @@ def help_of_variables() -> str:
 
 
 def _form_help(setting: Setting) -> str:
-    if setting.kind == "flag":
-        return " [yes|no]"
+    if setting.kind in {"flag", "count"}:
+        return " [yes|no]" if setting.kind == "flag" else " [0|1|2]"
     if setting.kind in _WITH_COMMAS:
         return """, with commas between them, or as ["a,b", "c"]"""
     return ", with commas between them" if setting.kind == "list" and "commas" not in setting.help else ""
@@ -165,6 +167,8 @@ def _parse(setting: Setting, texts: Sequence[str], resolve: PathResolver) -> Any
     match setting.kind:
         case "flag":
             value: Any = _parse_flag(setting.name, text)
+        case "count":
+            value = sum(_parse_count(setting.name, text) for text in texts)
         case "number":
             value = int(text) if text.isdecimal() and text.isascii() else text
         case "list":
@@ -203,6 +207,10 @@ def _parse_flag(name: str, text: str) -> bool:
     if text.lower() not in (*_YES, *_NO):
         raise InputError(f"{name}={text} is neither yes nor no", hint="write yes or no", docs=_DOCS)
     return text.lower() in _YES
+
+
+def _parse_count(name: str, text: str) -> int:
+    return int(text) if text.isdecimal() and text.isascii() else int(_parse_flag(name, text))
 
 
 def _parse_pairs(setting: Setting, text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypack.base import declare, folders
 from pypack.base.declare import declared
+from pypack.base.notes import Note
 from pypack.base.version import minor_of
 from pypack.deps import inputs, manifests, metadata, uv_settings
 from pypack.errors import InputError
@@ -49,7 +50,7 @@ class Project(Settings):
     manifest: Manifest | None = None
     dependencies: Dependencies | None = None
     outputs: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     choice: PythonChoice = field(default_factory=PythonChoice)
 
 
@@ -92,7 +93,8 @@ def load(
     _settle_settings(values, folder, found_entry, manifest, dependencies)
     inline = dependencies.manifest if dependencies and dependencies.kind == "script" else None
     choice = python_choice.read(None if alone else folder, (manifest, inline))
-    notes = (entry_text.describe(found_entry.entry, found_entry.command, is_chosen=bool(chosen_entry)), *notes)
+    what = entry_text.describe(found_entry.entry, found_entry.command, is_chosen=bool(chosen_entry))
+    notes = (Note("entry", what), *notes)
     if dependencies and values["package"]:
         dependencies = replace(dependencies, program=folder)
     return Project(
@@ -164,7 +166,7 @@ def _find_dependencies(
     *,
     alone: bool,
     renew: bool,
-) -> tuple[Dependencies | None, tuple[str, ...]]:
+) -> tuple[Dependencies | None, tuple[Note, ...]]:
     """Return where the packages of a program are named, and notes for the user."""
     wheels = {path: extras for pattern in lookup.wheels for path, extras in _matching_wheels(pattern).items()}
     if wheel:
@@ -184,7 +186,7 @@ def _find_dependencies(
     )
     resolves = dependencies is not None and dependencies.kind not in {"pylock", "uv-lock", "venv"}
     of_pip = uv_settings.of_pip(dependencies.base).note if dependencies and resolves else ""
-    return dependencies, (*notes, *([of_pip] if of_pip else ()))
+    return dependencies, (*notes, *([Note("pip-settings", of_pip)] if of_pip else ()))
 
 
 def _split_extras(path: Path) -> tuple[Path, tuple[str, ...]]:

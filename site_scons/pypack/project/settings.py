@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pypack.base import notes
 from pypack.base.declare import EVERYWHERE, Glob, Location, Setting, declared
 from pypack.base.targets import FLOOR, FLOORS, check_floors
 from pypack.bundle import identity
@@ -42,6 +43,7 @@ _content = partial(Setting, group="What goes in")
 _start = partial(Setting, group="How it starts", docs="launcher.md")
 _windows = partial(Setting, group="Windows", docs="windows.md")
 _macos = partial(Setting, group="macOS", docs="macos.md")
+_shown = partial(Setting, group="What is shown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,11 @@ class Settings:
     company: Annotated[str, _windows(metavar="TEXT", default="[project].authors", help="whose it is")] = ""
     copyright: Annotated[str, _windows(metavar="TEXT", help="notice of copyright")] = ""
 
+    quiet: Annotated[tuple[str, ...], _shown(
+        metavar="ID", option="silence", docs="build-output.md", check=notes.faults, lock=True,
+        help="notes and warnings that are never shown, by their identifiers",
+    )] = ()
+
     sign: Annotated[identity.Sign | None, _macos(
         metavar="KEY=VALUE", default="ad hoc", check=identity.faults,
         help=f"who signs: {', '.join(declared(identity.Sign))}",
@@ -170,10 +177,14 @@ class BuildOptions:
         help="folder of the program, or a script",
     )] = None
     offline: Annotated[bool, Setting(where=_ONCE | {"lock"}, help="use only what was fetched before")] = False
-    verbose: Annotated[bool, Setting(where=_ONCE | {"lock"}, short="v", help="show each step and command")] = False
-    quiet: Annotated[bool, Setting(where=frozenset({"build"}), short="q", help="show errors only")] = False
+    verbose: Annotated[int, Setting(
+        where=_ONCE | {"lock"}, short="v", counted=True, help="show each step and why it runs; twice: commands too",
+    )] = 0
+    errors_only: Annotated[bool, Setting(
+        where=frozenset({"build", "lock"}), short="q", option="quiet", help="show errors only",
+    )] = False
     json: Annotated[bool, Setting(
-        where=frozenset({"build"}), help="print JSON: each event of a build as a line, or a plan",
+        where=frozenset({"build", "lock"}), help="print JSON: each event of a build as a line, or a plan",
     )] = False
     out: Annotated[Path | None, Setting(
         where=_ONCE | {"bundle"}, short="o", option="output", metavar="OUT", default="dist/<target>/<name>",
@@ -210,7 +221,7 @@ class LockOptions:
     )] = ()
 # fmt: on
 
-_GROUPS = ("The program", "Packages", "What goes in", "How it starts", "Windows", "macOS")
+_GROUPS = ("The program", "Packages", "What goes in", "How it starts", "Windows", "macOS", "What is shown")
 _ALL = (*declared(Lookup).values(), *declared(Settings).values())
 
 TABLE: dict[str, Setting] = {setting.name: setting for group in _GROUPS for setting in _ALL if setting.group == group}

@@ -1,6 +1,6 @@
-"""Generates the table in docs/settings.md and the JSON schema of ``[tool.pypack]`` for editors.
+"""Generates the tables in docs/settings.md and docs/build-output.md, and the JSON schema of ``[tool.pypack]``.
 
-``python -m pypack.project.settings_docs docs`` writes both; with ``--check`` it only says whether they are current.
+``python -m pypack.project.settings_docs docs`` writes them; with ``--check`` it only says whether they are current.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pypack.base import declare
+from pypack.base import declare, notes
 from pypack.base.declare import declared
 from pypack.bundle import identity
 from pypack.download.pins import Row
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pypack.base.declare import Kind, Setting
 
 _BEGIN, _END = "<!-- the table of settings: nox -s update_docs -->", "<!-- end of the table -->"
+_NOTES_BEGIN, _NOTES_END = "<!-- the table of notes: nox -s update_docs -->", "<!-- end of the table -->"
 _TEXT = '"…"'
 _TOML = {"flag": "true", "number": "1", "table": "{ … }", "rows": "[[…]]"}
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -55,13 +56,21 @@ def _table_row(setting: Setting) -> str:
     return f"| {toml} | {option} | `{setting.word}=` | {setting.otherwise} | {setting.help}{choices}{more} |"
 
 
-def renewed(text: str) -> str:
-    """Return the text of a page with the current table."""
-    before, _, rest = text.partition(_BEGIN)
-    _, end_marker, after = rest.partition(_END)
+def notes_markdown() -> str:
+    """Return the table of docs/build-output.md."""
+    rows = [f"| `{name}` | {kind.level} | {kind.about} |" for name, kind in notes.KINDS.items()]
+    return "\n".join([_NOTES_BEGIN, "", "| identifier | level | about |", "|---|---|---|", *rows, "", _NOTES_END])
+
+
+def renewed(text: str, table: str = "") -> str:
+    """Return the text of a page with the current table, by default that of docs/settings.md."""
+    table = table or markdown()
+    begin, end = table.splitlines()[0], table.splitlines()[-1]
+    before, _, rest = text.partition(begin)
+    _, end_marker, after = rest.partition(end)
     if not end_marker:
-        raise InputError(f"the page has no {_BEGIN} … {_END}", hint="put the two lines where the table belongs")
-    return f"{before}{markdown()}{after}"
+        raise InputError(f"the page has no {begin} … {end}", hint="put the two lines where the table belongs")
+    return f"{before}{table}{after}"
 
 
 # --- docs/pypack.schema.json ------------------------------------------------------------------------------------------
@@ -150,8 +159,9 @@ def _signing_tool_rule(name: str) -> dict[str, Any]:
 
 def files(folder: Path) -> dict[Path, str]:
     """Return the current text of each generated file below ``docs/``."""
-    page, editors = folder / "settings.md", folder / "pypack.schema.json"
+    page, editors, output = folder / "settings.md", folder / "pypack.schema.json", folder / "build-output.md"
     return {
+        output: renewed(output.read_text(encoding="utf-8"), notes_markdown()),
         page: renewed(page.read_text(encoding="utf-8")),
         editors: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
     }

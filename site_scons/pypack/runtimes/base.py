@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pypack.base.version import minor_of
 
 if TYPE_CHECKING:
+    from pypack.base.notes import Note
     from pypack.base.targets import Target
     from pypack.download.pins import Pin
     from pypack.steps.step import Settings, Step
@@ -60,7 +61,7 @@ class Runtime:
     dev: Step | None = None
     static: bool = False
     loader: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     pins: tuple[Pin, ...] = ()
     missing_modules: tuple[str, ...] = ()
     floor: str = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.base import records, targets
+from pypack.base.notes import Note
 from pypack.download import pins, urls
 from pypack.errors import InputError, unknown
 
@@ -128,9 +129,8 @@ def _choose_automatically(
         chosen, rejected = f"{chosen} {runtime.version}", f", by your own pin; not {usual}: cannot be reached{rejected}"
     records.write(record, {**entries, key: chosen})
     reason = f" by {decided_by}" if decided_by else ""
-    settings.say(
-        f"  runtime for {request.target.name}: CPython {runtime.version} from {provider.name}{reason}{rejected}"
-    )
+    text = f"runtime for {request.target.name}: CPython {runtime.version} from {provider.name}{reason}{rejected}"
+    settings.say(Note("runtime", text))
     return runtime
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.base import hosts, records, targets
+from pypack.base.notes import Note
 from pypack.base.version import minor_of
 from pypack.download import pins
 from pypack.runtimes import choose
@@ -39,7 +40,8 @@ def compiler(
         runtime = provider.runtime(request)
         if recorded is None:
             records.write(record, {**entries, version: choice})
-            settings.say(f"  bytecode for Python {version} is made by CPython {runtime.version} from {provider.name}")
+            text = f"bytecode for Python {version} is made by CPython {runtime.version} from {provider.name}"
+            settings.say(Note("bytecode", text))
         return target, runtime
     if recorded is not None:  # the recorded choice is no longer available
         records.write(record, {key: value for key, value in entries.items() if key != version})

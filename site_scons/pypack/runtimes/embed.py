@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pypack.base.notes import Note
 from pypack.base.version import minor_of
 from pypack.download import fetch
 from pypack.errors import ArchiveError
@@ -32,8 +33,8 @@ MAGIC = {"3.8": 3413, "3.9": 3425, "3.10": 3439, "3.11": 3495, "3.12": 3531, "3.
 """The number that bytecode of a minor version begins with (``Lib/importlib/_bootstrap_external.py``)."""
 
 _NOTES = (
-    "this Python comes as bytecode: tracebacks show no source lines of the standard library",
-    "this Python comes without tkinter, turtle, idlelib, ensurepip and venv",
+    Note("runtime-sources", "this Python comes as bytecode: tracebacks show no source lines of the standard library"),
+    Note("runtime-modules", "this Python comes without tkinter, turtle, idlelib, ensurepip and venv"),
 )
 _BESIDE = ("python.exe", "pythonw.exe", "python3.dll", "python{nodot}.dll")
 _RUNTIME_DLLS = "vcruntime"

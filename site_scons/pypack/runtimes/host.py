@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypack.base import hosts
+from pypack.base.notes import Note
 from pypack.base.targets import Layout
 from pypack.errors import StepError
 from pypack.runtimes import host_fingerprint, host_headers, host_interpreter, host_libraries, host_tree, tree
@@ -109,35 +110,24 @@ def make(context: Context) -> None:
             _add_tcl(context, builder, interpreter, layout)
         builder.write(context.product)
     for line in parts.dropped:
-        context.say(f"  note: {line}")
+        context.say(Note("host-modules", line))
     inside = f"{layout.stdlib}/lib-dynload/"
     _check_copy(
         context, layout, [_module_name(native.path) for native in parts.natives if native.path.startswith(inside)]
     )
-    _warn_of_floor(context)
 
 
-def _warn_of_floor(context: Context) -> None:
-    from pypack.formats.binaries import glibc_floor
-
-    floor = glibc_floor([context.product])
-    if floor:
-        needed = ".".join(map(str, floor.version))
-        context.say(
-            f"  warning: this machine's own Python needs glibc {needed} or newer ({floor.path} asks for it):"
-            " it will not start on older systems; runtime=pbs goes back to glibc 2.17"
-        )
-
-
-def _notes(interpreter: Interpreter) -> tuple[str, ...]:
+def _notes(interpreter: Interpreter) -> tuple[Note, ...]:
     glibc = hosts.glibc() or (0, 0)
-    notes = [
+    text = (
         f"the runtime is this machine's own Python {interpreter.version}: it may not start where glibc is older"
-        f" than here ({glibc[0]}.{glibc[1]}); the build tells the exact need. runtime=pbs goes back to 2.17"
-    ]
+        f" than here ({glibc[0]}.{glibc[1]}); the last line tells the exact need. --runtime pbs goes back to 2.17"
+    )
+    notes = [Note("host-glibc", text)]
     missing_modules = host_interpreter.lacking()
     if missing_modules:
-        notes.append(f"this machine's own Python lacks {', '.join(missing_modules)}, and so will the bundle")
+        text = f"this machine's own Python lacks {', '.join(missing_modules)}, and so will the bundle"
+        notes.append(Note("host-modules", text))
     return tuple(notes)
 
 
@@ -149,7 +139,7 @@ def _add_tcl(context: Context, builder: ImageBuilder, interpreter: Interpreter, 
     try:
         library = Path(context.run([interpreter.python, "-I", "-S", "-c", _TCL_SCRIPT]).strip())
     except StepError as e:
-        context.say(f"  note: tkinter will not work: {e.what.splitlines()[-1].strip()}")
+        context.say(Note("host-copy", f"tkinter will not work: {e.what.splitlines()[-1].strip()}"))
         return
     if library.is_dir():  # else the scripts are inside the library itself
         host_tree.add_tcl(builder, layout, library)
@@ -171,10 +161,10 @@ def _check_copy(context: Context, layout: Layout, modules: list[str]) -> None:
                 docs=_DOCS,
             )
         for name, error in report["faults"].items():
-            context.say(f"  warning: the copy cannot import {name}: {error}")
+            context.say(Note("host-copy", f"the copy cannot import {name}: {error}"))
         for path in map(Path, report["loaded"]):
             if not path.is_relative_to(tree) and not is_glibc(path.name):
-                context.say(f"  warning: the copy still takes {path} from this machine")
+                context.say(Note("host-copy", f"the copy still takes {path} from this machine"))
         command = [tree / layout.python, "-I", "-B", "-c", _CHECK_SITE_SCRIPT]
         _check_site_packages(context, tree, str(tree / layout.site_packages), json.loads(context.run(command, env={})))
 
@@ -184,9 +174,8 @@ def _check_site_packages(
 ) -> None:
     paths, packages, purelib = site_paths
     if site_packages not in packages or site_packages != purelib:
-        context.say(
-            f"  warning: the copy looks for packages in {', '.join({*packages, purelib})}, not in site-packages"
-        )
+        text = f"the copy looks for packages in {', '.join({*packages, purelib})}, not in site-packages"
+        context.say(Note("host-copy", text))
     outside = [path for path in paths if not Path(path).is_relative_to(tree)]
     if outside:
-        context.say(f"  warning: the copy still looks at {', '.join(outside)}")
+        context.say(Note("host-copy", f"the copy still looks at {', '.join(outside)}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pypack.base import hosts
+from pypack.base.notes import Note
 from pypack.runtimes import cpython, probe
 from pypack.runtimes.base import Runtime
 from pypack.runtimes.cpython import graph, table
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from pypack.runtimes.cpython.table import Table, Variant
     from pypack.steps.step import Settings
 
-_STATIC = "this Python is static: it runs on any Linux without a C library, and can load no native wheel"
+_STATIC = Note(
+    "runtime-static", "this Python is static: it runs on any Linux without a C library, and can load no native wheel"
+)
 _HOSTS = ("x86_64", "aarch64")
 
 
@@ -62,7 +65,7 @@ class SourceProvider:
             dev=dev,
             static=static,
             loader=cpython.loader_path(request.target) if bundled else "",
-            notes=(*([_STATIC] if static else []), f"this Python comes without {left_out}"),
+            notes=(*([_STATIC] if static else []), Note("runtime-modules", f"this Python comes without {left_out}")),
             pins=self.pins(sources, variant),
             missing_modules=tuple(sorted(name.removesuffix(".py") for name in sources.cpython.recipe["leave_out"])),
         )

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pypack.base import hosts
+from pypack.base.notes import Note
 from pypack.base.targets import Layout
 from pypack.base.version import minor_of
 from pypack.errors import ArchiveError
@@ -93,11 +94,12 @@ def with_loader(image: Step, target: Target, *, static: bool = False) -> tuple[S
     return cpython.with_loader(image, target), cpython.loader_path(target)
 
 
-def notes(target: Target, *, static: bool = False) -> tuple[str, ...]:
+def notes(target: Target, *, static: bool = False) -> tuple[Note, ...]:
     """Return the warnings about a PBS runtime for ``target``."""
     if target.libc == "musl" and not static:
         loader = f"/lib/ld-musl-{target.arch}.so.1"
-        return (f"this runtime starts only where {loader} is; --runtime source makes one that runs on any Linux",)
+        text = f"this runtime starts only where {loader} is; --runtime source makes one that runs on any Linux"
+        return (Note("runtime-loader", text),)
     return ()
 
 

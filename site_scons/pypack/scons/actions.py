@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import SCons.Action
 import SCons.Defaults
 import SCons.Errors
+import SCons.Script
 
 from pypack.base import files, hosts
+from pypack.base.notes import Note
 from pypack.errors import PypackError
 from pypack.steps.cache import LocalStepCache, open_cache
 from pypack.steps.display import Display
@@ -52,11 +54,12 @@ class StepAction(SCons.Action.FunctionAction):  # type: ignore[misc]
         display: Display = env["PYPACK_DISPLAY"]
         cached = self._producer.is_cached(step)
         try:
+            path, with_settings = Path(node.get_abspath()), settings(env)
             if not cached:
-                display.start(step, str(node))
-            self._producer.produce(
-                step, settings(env), on_cache_hit=display.take_from_cache, path=Path(node.get_abspath())
-            )
+                display.start(step, str(node), self._producer.why(step, path))
+            self._producer.produce(step, with_settings, on_cache_hit=display.take_from_cache, path=path)
+            for note in self._producer.notes(step):
+                with_settings.say(note)
             display.finish(step, str(node), cached=cached)
         except PypackError as error:
             return SCons.Errors.BuildError(node, str(error), status=error.exit_code)
@@ -85,8 +88,9 @@ def install(env: Base) -> None:
     """Give ``env`` and its clones a shared registry of producers, and a display if it has none."""
     env.SetDefault(PYPACK_PRODUCERS=_Producers())
     if "PYPACK_DISPLAY" not in env:
-        display = Display(_silence if env.GetOption("silent") else say, verbose=bool(env["PYPACK_VERBOSE"]))
-        atexit.register(display.end)  # SCons calls nobody when a build has ended
+        display = Display(_silence if env.GetOption("silent") else say, verbose=int(env["PYPACK_VERBOSE"]))
+        # SCons calls nobody when a build has ended
+        atexit.register(lambda: display.end(len(SCons.Script.GetBuildFailures())))
         env["PYPACK_DISPLAY"] = display
 
 
@@ -99,7 +103,8 @@ def _step_cache(env: Base) -> LocalStepCache | None:
     try:
         return open_cache(folder, readonly=bool(env.GetOption("cache_readonly")))
     except OSError as error:  # a read-only home: build without it
-        say(f"pypack: building without the cache {error.filename}: {error.strerror}")
+        text = f"building without the cache {error.filename}: {error.strerror}"
+        (env.get("PYPACK_SAY") or env["PYPACK_DISPLAY"].say)(Note("no-cache", text))
         return None
 
 
@@ -115,9 +120,9 @@ def settings(env: Base) -> Settings:
     return Settings(
         offline=bool(env["PYPACK_OFFLINE"]) or cleaning,
         upgrade=bool(env["PYPACK_UPGRADE"]) and not (cleaning or env.GetOption("no_exec")),
-        verbose=bool(env["PYPACK_VERBOSE"]),
+        verbose=int(env["PYPACK_VERBOSE"]),
         jobs=hosts.cores(),
-        say=env["PYPACK_DISPLAY"].say,
+        say=env.get("PYPACK_SAY") or env["PYPACK_DISPLAY"].say,
         shown_by=env["PYPACK_DISPLAY"],
     )
 

@@ -10,6 +10,7 @@ import SCons.Action
 import SCons.Errors
 
 from pypack.base import files
+from pypack.base.notes import Note
 from pypack.errors import PypackError
 from pypack.scons import actions
 
@@ -31,7 +32,8 @@ def link_nodes(env: Base, project: Project, target: Target, bundle: File, build:
     record = build / "apps" / project.name / target.name / "links.json"
     commands = project.entry.commands if project.alias else []
     if project.alias and not commands:
-        actions.settings(env).say("  note: alias makes links for several commands, and the program is one")
+        text = "alias makes links for several commands, and the program is one"
+        actions.settings(env).say(Note("one-command", text))
     if (not commands and not record.is_file()) or env.GetOption("clean"):
         return []
     write = partial(_write, commands=commands, suffix=target.suffix, record=record)

@@ -16,6 +16,7 @@ import SCons.Action
 
 from pypack.base import declare, files, folders, targets
 from pypack.base.declare import declared
+from pypack.base.notes import Note
 from pypack.bundle import trailer
 from pypack.download import fetch
 from pypack.errors import InputError, PypackError
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Step
 
-_DEFAULTS = {"PYPACK_BUILD": folders.PRODUCTS, "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": False,
+_DEFAULTS = {"PYPACK_BUILD": folders.PRODUCTS, "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": 0,
              "PYPACK_UPGRADE": False}  # fmt: skip
 
 
@@ -54,8 +55,7 @@ def build(env: Base, request: Request) -> list[File]:
     """Return the nodes of all files that ``request`` asks for."""
     if request.display:
         env.Replace(PYPACK_DISPLAY=request.display)
-        build_path = Path(_clone_environment(env)["PYPACK_BUILD_PATH"])
-        request.display.remember(build_path / "memory" / "notes.json", str(request.project.root))
+        request.display.targets([target.name for target in request.targets])
     try:
         nodes = _bundle_nodes(env, request)
     except (PypackError, OSError) as error:
@@ -128,13 +128,16 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
         _refuse_foreign_file(Path(nodes_by_target[selected[0].name].get_abspath()))
     report_nodes = [_report_node(inner, report)] if report else []
     project = replace(project, outputs=_output_paths(inner, [*nodes_by_target.values(), *report_nodes]))
+    build_path = Path(inner["PYPACK_BUILD_PATH"])
+    inner["PYPACK_SAY"] = inner["PYPACK_DISPLAY"].project(
+        str(project.root), build_path / "memory" / "notes.json", project.quiet
+    )
     settings = actions.settings(inner)
     producer = actions.producer(inner)
-    build_path = Path(inner["PYPACK_BUILD_PATH"])
     if not inner.GetOption("clean"):
         folders.prepare_products(build_path)
         if (build_path.parent / "build" / "keys").is_dir() and build_path.name != "build":
-            settings.say("  note: build/ is of an earlier pypack, and not used any more; remove it")
+            settings.say(Note("old-build-folder", "build/ is of an earlier pypack, and not used any more; remove it"))
     try:
         plans = planner.bundles(project, selected, build=build_path, settings=settings, cache=producer.cache)
     except PypackError:
@@ -146,6 +149,8 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
     for target, step in zip(selected, steps, strict=True):
         nodes.append(_node(inner, step, output=nodes_by_target[target.name]))
         if producer.is_made(step, Path(nodes[-1].get_abspath())):
+            for note in producer.notes(step):
+                settings.say(note)
             inner["PYPACK_DISPLAY"].up_to_date(nodes[-1].get_abspath())
         inner.Alias(target.name, nodes[-1])
         nodes += link_nodes(inner, project, target, nodes[-1], build_path)

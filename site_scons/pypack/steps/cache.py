@@ -15,10 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pypack.base import folders
+from pypack.base import folders, records
+from pypack.base.notes import restored, stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pypack.base.notes import Note
 
 _CHUNK = 1 << 20  # bytes
 
@@ -32,8 +35,11 @@ class StepCache(Protocol):
     def get(self, key: str, file: Path) -> bool:
         """Write the product of ``key`` to ``file``, its hash checked; say whether there was one."""
 
-    def put(self, key: str, file: Path) -> None:
-        """Store ``file`` as the product of ``key``, replacing an older one."""
+    def put(self, key: str, file: Path, notes: tuple[Note, ...] = ()) -> None:
+        """Store ``file`` as the product of ``key``, replacing an older one, and what is noted about it."""
+
+    def notes(self, key: str) -> tuple[Note, ...]:
+        """Return the notes that were stored with the product of ``key``."""
 
     def alone(self, key: str, wait: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
         """Lock ``key`` against other builds on this machine; ``wait`` is called before waiting for one."""
@@ -89,8 +95,8 @@ class LocalStepCache:
             with contextlib.suppress(OSError):  # a cache of another user
                 os.utime(path)
 
-    def put(self, key: str, file: Path) -> None:
-        """Store a copy of ``file``."""
+    def put(self, key: str, file: Path, notes: tuple[Note, ...] = ()) -> None:
+        """Store a copy of ``file``, and its notes in the record."""
         if self._readonly:
             return
         with contextlib.suppress(OSError), self._part() as content_copy:
@@ -100,7 +106,8 @@ class LocalStepCache:
                 _publish(content_copy, content)
             with self._part() as record:
                 executable = bool(file.stat().st_mode & 0o100)
-                record.write_text(json.dumps({"sha256": sha256, "executable": executable}), encoding="utf-8")
+                row = {"sha256": sha256, "executable": executable, **({"notes": stored(notes)} if notes else {})}
+                record.write_text(json.dumps(row), encoding="utf-8")
                 _publish(record, self._action(key))
 
     @contextlib.contextmanager
@@ -123,6 +130,10 @@ class LocalStepCache:
                     wait()
                     stack.enter_context(file.acquire())
             yield
+
+    def notes(self, key: str) -> tuple[Note, ...]:
+        """Return the notes in the record."""
+        return restored(records.read(self._action(key)).get("notes"))
 
     def _record(self, key: str) -> tuple[str, bool] | None:
         """Return the hash of a key's product and whether it is executable."""

@@ -14,15 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypack.base import files
+from pypack.base.notes import Note
 from pypack.errors import InputError
-from pypack.steps.step import Context
+from pypack.steps import interrupt, product_record
+from pypack.steps.step import Context, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pypack.steps.cache import StepCache
-    from pypack.steps.step import Settings, Step
+    from pypack.steps.step import Settings
 
 _DAY = 86_400  # seconds
 
@@ -47,6 +48,7 @@ class Producer:
         self.build, self.cache = build, cache
         self.paths: dict[str, Path] = {}
         self.pending: list[Step] = []
+        self._notes: dict[str, tuple[Note, ...]] = {}
         self._locks: dict[Path, threading.RLock] = {}
         self._guard = threading.Lock()
         self._swept = False
@@ -65,12 +67,27 @@ class Producer:
         Outside ``build`` a file may change its size later: people sign what they get.
         """
         path = path or self.path(step)
-        try:
-            key, size = self._record(path).read_text(encoding="ascii").split()
-            info = path.stat()
-        except (OSError, ValueError):
+        record = product_record.read(self._record(path))
+        if record is None or record.key != step.key:
             return False
-        return key == step.key and (info.st_size == int(size) or (info.st_size > 0 and not self._is_inside(path)))
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return False
+        self._notes[step.key] = record.notes
+        return size == record.size or (size > 0 and not self._is_inside(path))
+
+    def notes(self, step: Step) -> tuple[Note, ...]:
+        """Return what was noted about a product that is there or cached, and about all that it was made from."""
+        if step.key not in self._notes:
+            record = product_record.read(self._record(self.path(step)))
+            stored_notes = record.notes if record and record.key == step.key else ()
+            self._notes[step.key] = stored_notes or (self.cache.notes(step.key) if self.cache else ())
+        return self._notes[step.key]
+
+    def why(self, step: Step, path: Path | None = None) -> str:
+        """Say in a clause why ``step`` has to run."""
+        return product_record.describe_change(step, product_record.read(self._record(path or self.path(step))))
 
     def produce(
         self, step: Step, settings: Settings, *, on_cache_hit: Callable[[Path], None], path: Path | None = None
@@ -91,6 +108,7 @@ class Producer:
         with self._work_file(path) as work:
             if not self.cache.get(step.key, work):
                 return False
+            self._notes[step.key] = self.cache.notes(step.key)
             self._publish(step, work, path)
         on_cache_hit(path)
         return True
@@ -103,7 +121,7 @@ class Producer:
             if step.slow and self._take(step, path, on_cache_hit):  # another build has made it in the meantime
                 return
             inputs = tuple(self._input(step_input, settings, on_cache_hit) for step_input in step.inputs)
-            before = self._states(step)
+            before, said = self._states(step), list[Note]()
             with self._work_file(path) as work:
                 step.run(
                     Context(
@@ -111,14 +129,21 @@ class Producer:
                         inputs=inputs,
                         params=step.params,
                         unhashed=step.unhashed,
-                        settings=settings,
+                        settings=noting(settings, said),
                         memory=self.build / "memory",
                     )
                 )
                 self._refuse_changed_inputs(step, before)
+                self._keep_notes(step, said)
                 if self.cache is not None and step.is_cacheable:
-                    self.cache.put(step.key, work)
+                    self.cache.put(step.key, work, self._notes[step.key])
                 self._publish(step, work, path)
+
+    def _keep_notes(self, step: Step, said: list[Note]) -> None:
+        """Keep what a step said and what was noted about its inputs: a later build may need its product only."""
+        steps = (step_input for step_input in step.inputs if isinstance(step_input, Step))
+        notes = [*(note for step_input in steps for note in self.notes(step_input)), *said]
+        self._notes[step.key] = tuple(dict.fromkeys(notes))
 
     def _states(self, step: Step) -> list[object]:
         """Return a value for each input that changes when another build replaces its product."""
@@ -147,7 +172,8 @@ class Producer:
         record.unlink(missing_ok=True)
         size = work.stat().st_size
         _move(work, path)
-        files.write_text(record, f"{step.key} {size}\n")
+        notes, parts = self._notes.get(step.key, ()), product_record.parts(step)
+        product_record.ProductRecord(key=step.key, size=size, notes=notes, parts=parts).write(record)
 
     def _record(self, path: Path) -> Path:
         return self.build / "keys" / hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -171,7 +197,10 @@ class Producer:
         self._sweep()
         folder = self.build / "tmp"
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{path.name[:40]}-", dir=folder) as work:
+        with (
+            tempfile.TemporaryDirectory(prefix=f"{path.name[:40]}-", dir=folder) as work,
+            interrupt.removed_with_the_build(Path(work)),
+        ):
             yield Path(work) / path.name
 
     def _sweep(self) -> None:
@@ -192,6 +221,17 @@ class Producer:
             lock = self._locks.setdefault(path, threading.RLock())
         with lock:
             yield
+
+
+def noting(settings: Settings, said: list[Note]) -> Settings:
+    """Return the settings with which notes are shown, and added to ``said``."""
+
+    def say(text: str) -> None:
+        if isinstance(text, Note):
+            said.append(text)
+        settings.say(text)
+
+    return replace(settings, say=say)
 
 
 def _move(work: Path, final: Path) -> None:

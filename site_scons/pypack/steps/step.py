@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.errors import InputError, StepError
+from pypack.steps import interrupt
 from pypack.steps.display import Display
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ class Settings:
 
     offline: bool = False
     upgrade: bool = False
-    verbose: bool = False
+    verbose: int = 0
     jobs: int = 1
     say: Callable[[str], None] = print
+    """Shows a line; a :class:`pypack.base.notes.Note` only where the project wants it."""
     shown_by: Display | None = None
 
     @cached_property
@@ -69,8 +71,8 @@ class Context:
         self.settings.say(text)
 
     def note(self, text: str) -> None:
-        """Print one line of detail, shown only with ``verbose=1``."""
-        if self.settings.verbose:
+        """Print one line of detail, shown only with ``-vv`` (``verbose=2``): a command, what a program printed."""
+        if self.settings.verbose > 1:
             self.settings.say(text)
 
     def run(
@@ -79,17 +81,19 @@ class Context:
         """Run a program and return its output; the error of a failed one has the end of the output."""
         arguments = [os.fspath(argument) for argument in command]
         self.note(" ".join(arguments))
-        process = subprocess.run(
+        process = subprocess.Popen(
             arguments, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            check=False, text=True, encoding="utf-8", errors="replace",
+            text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
+        with process, interrupt.ended_with_the_build(process):
+            output, _ = process.communicate()
         if process.returncode:
-            tail = "\n".join(f"    {line}" for line in process.stdout.splitlines()[-_TAIL_LINES:])
+            tail = "\n".join(f"    {line}" for line in output.splitlines()[-_TAIL_LINES:])
             raise StepError(
                 f"{arguments[0]} ended with code {process.returncode}:\n{tail}",
-                hint="run again with verbose=1 to see every command",
+                hint="run again with -vv (scons: verbose=2) to see every command",
             )
-        return process.stdout
+        return output
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

@@ -115,7 +115,7 @@ def test_the_same_bytes_come_out_in_another_folder_with_another_environment(proj
 
 def test_what_names_the_folder_of_the_build_is_told(project, built):
     _, said = built(project(content="os.getcwd()"))
-    assert said == ["  warning: p.py of p 1 names the folder it was built in: no two builds are the same"]
+    assert said == ["p.py of p 1 names the folder it was built in: no two builds are the same"]
 
 
 @pytest.mark.parametrize(

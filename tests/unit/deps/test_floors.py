@@ -98,7 +98,7 @@ def test_what_a_floor_means_for_versions_is_said(tmp_path, files, raised, versio
     )
     resolve.write(request, tmp_path / "lock", Settings(say=said.append))
     assert f'version = "{version}"' in (tmp_path / "lock").read_text()
-    assert said == [f"  note: {note}" for note in notes]
+    assert said == notes
 
 
 def test_what_exists_for_newer_systems_alone_is_not_taken_by_itself(tmp_path):

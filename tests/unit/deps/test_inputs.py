@@ -104,7 +104,7 @@ def test_another_tools_lock_counts_where_the_tool_is_there(find, tmp_path, monke
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find({"pyproject.toml": PYPROJECT, "poetry.lock": "", "pdm.lock": ""}).kind == "pyproject"
     assert "poetry.lock, pdm.lock beside it is not read" in find.notes[0]
-    assert [note.split(":")[0] for note in find.notes[1:]] == ["warning"] * 2
+    assert [note.level for note in find.notes[1:]] == ["warning"] * 2
     assert "pdm export" in find.notes[2]
     with pytest.raises(InputError, match="is not a file that pypack reads"):
         find({}, named="pdm.lock")

@@ -171,7 +171,7 @@ def test_path_lines_of_pth_files_become_folders_and_lines_of_code_are_told(tmp_p
     facts, _ = joined(tmp_path, unpacked(tmp_path, one, two), said=said)
     assert facts["paths"] == ["site-packages/earlier", "site-packages/vendored", "data/more"]
     assert facts["site"] is False
-    assert [line.split()[5] for line in said] == ["nowhere,", "/usr/lib/python3,"]
+    assert [line.split()[4] for line in said] == ["nowhere,", "/usr/lib/python3,"]
     runs = wheel(tmp_path, "three", {"z.pth": "import os; x = 1\n"})
     assert joined(tmp_path, unpacked(tmp_path, one, runs))[0]["site"] is True
 

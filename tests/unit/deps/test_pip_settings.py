@@ -33,7 +33,7 @@ def test_uvs_own_settings_come_first(monkeypatch, tables):
         monkeypatch.setenv("UV_INDEX", "https://y")
     found = pip_settings.read(tables)
     assert found.environment == {}
-    assert found.note.startswith("note: of pip's settings, PIP_INDEX_URL is ignored")
+    assert found.note.startswith("of pip's settings, PIP_INDEX_URL is ignored")
 
 
 def test_a_file_may_say_which_index_takes_the_place_of_pypi(monkeypatch, tmp_path):

@@ -107,7 +107,7 @@ def test_a_release_that_was_withdrawn(index, resolved):
     assert resolved("aaa")["packages"][0]["version"] == "0.9"
     assert resolved.said == []
     assert resolved("aaa==1.0")["packages"][0]["version"] == "1.0", "who names it exactly gets it, as with pip"
-    assert resolved.said == ['  warning: `aaa==1.0` is yanked (reason: "it eats files")']
+    assert resolved.said == ['`aaa==1.0` is yanked (reason: "it eats files")']
 
 
 def test_a_package_that_needs_a_newer_python(index, resolved):

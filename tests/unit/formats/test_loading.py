@@ -104,7 +104,7 @@ DATA = {  # what selenium, debugpy, tkinterdnd2 and playwright carry: no import 
 
 def test_code_for_other_systems_is_data_with_one_note(tmp_path):
     facts, said = joined(tmp_path, GNU, {**DATA, "fits.abi3.so": module("fits"), "pure.py": b"x = 1\n" * 20})
-    assert said == ["  note: programs and libraries for other systems go in as data: pkg (12)"]
+    assert said == ["programs and libraries for other systems go in as data: pkg (12)"]
     assert [(row["path"], row["module"]) for row in facts["natives"]] == [("site-packages/fits.abi3.so", True)]
 
 

@@ -54,7 +54,7 @@ def test_files_of_the_project_decide_and_an_option_wins(find, tmp_path):
 def test_a_version_that_cannot_be_had_is_replaced_with_a_warning_and_asked_for_once(find, tmp_path):
     (tmp_path / ".python-version").write_text("3.13")
     line = (
-        "  warning: .python-version asks for Python 3.13, which cannot be had for linux-gnu-x86_64: CPython 3.11.7 is"
+        ".python-version asks for Python 3.13, which cannot be had for linux-gnu-x86_64: CPython 3.11.7 is"
         " taken (--python 3.13 says why, --upgrade asks again)"
     )
     version, said, _ = find()
@@ -81,6 +81,5 @@ def test_packages_are_chosen_for_what_the_runtime_needs_anyway(tmp_path, floor, 
     target = planner._package_target(project, GNU, runtime("3.11.7", floor=floor), Settings(say=said.append))
     assert target.floor == chosen
     assert said == [
-        "  note: packages are chosen for glibc 2.36, which this runtime needs anyway (--floor glibc=2.17 chooses older"
-        " wheels)"
+        "packages are chosen for glibc 2.36, which this runtime needs anyway (--floor glibc=2.17 chooses older wheels)"
     ] * (chosen == "2.36")

@@ -18,6 +18,7 @@ HERE = Path(__file__).parents[3]
 EXAMPLES = {  # words of the command line, and the value that they stand for; paths count from /here
     "entry": (["--entry", "pkg.cli:main"], "pkg.cli:main"),
     "name": (["--name", "a tool"], "a tool"),
+    "quiet": (["--silence", "host-glibc", "--silence", "uv"], ["host-glibc", "uv"]),
     "version": (["--version", "1.2"], "1.2"),
     "targets": (["--target", "host,linux-musl-x86_64", "--target", "all"], ["host", "linux-musl-x86_64", "all"]),
     "python": (["--python", "3.13"], "3.13"),

@@ -42,13 +42,17 @@ def test_the_files_are_as_they_should_be():
 def test_stale_files_are_told_and_renewed(tmp_path, capsys):
     page = (HERE / "docs/settings.md").read_text(encoding="utf-8")
     (tmp_path / "settings.md").write_text(page.replace("| `icon", "| `ikon"), encoding="utf-8")
+    notes = (HERE / "docs/build-output.md").read_text(encoding="utf-8")
+    (tmp_path / "build-output.md").write_text(notes.replace("| `host-glibc`", "| `host`"), encoding="utf-8")
     assert settings_docs.main(["--check", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "settings.md is stale" in told
+    assert "build-output.md is stale" in told
     assert "pypack.schema.json is stale" in told
     assert settings_docs.main([str(tmp_path)]) == 0
     assert settings_docs.main(["--check", str(tmp_path)]) == 0
     assert (tmp_path / "settings.md").read_text(encoding="utf-8") == page
+    assert (tmp_path / "build-output.md").read_text(encoding="utf-8") == notes
 
 
 def test_a_page_without_a_table_is_refused():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pypack.base import declare
+from pypack.base import declare, notes
 from pypack.base.declare import declared
 from pypack.cli import build, front
 from pypack.project import options, tool_table
@@ -130,6 +130,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 PATH = TEXT.filter(lambda text: "/" not in text)
 NAMES = st.lists(st.from_regex(r"[A-Za-z0-9._-]+", fullmatch=True), min_size=1)
 OWN = {
+    "quiet": st.lists(st.sampled_from([*notes.KINDS]), min_size=1),
     "runtime": st.sampled_from(["auto", "pbs", "rt.tar.gz", "./a, b", "https://x.example/a,b.tar#sha256=0"]),
     "exclude_packages": NAMES,
     "floors": st.dictionaries(st.sampled_from(["glibc", "musl"]), st.sampled_from(["2.28", "11.0"]), min_size=1),

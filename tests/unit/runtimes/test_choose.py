@@ -78,7 +78,7 @@ def pick(monkeypatch, said, record):
 def test_first_of_the_row_that_serves_is_taken_told_and_recorded(pick, said, record):
     pbs, host = Known("pbs", reachable=False), Known("host")
     assert pick(pbs, host) == "host"
-    assert said == ["  runtime for linux-gnu-x86_64: CPython 3.13.5 from host; not pbs: cannot be reached"]
+    assert said == ["runtime for linux-gnu-x86_64: CPython 3.13.5 from host; not pbs: cannot be reached"]
     assert json.loads(record.read_text()) == {"linux-gnu-x86_64": "host"}
 
 
@@ -325,7 +325,7 @@ def test_an_own_pin_that_fits_stands_in_for_an_archive_that_cannot_be_had(tmp_pa
         runtime = choose.choose(request, "auto", settings=settings, record=record, user_pins=rows)
         assert (runtime.provider, runtime.version) == ("pbs", "3.13.0")
     (line,) = said
-    assert line.startswith("  runtime for linux-gnu-x86_64: CPython 3.13.0 from pbs, by your own pin; not 3.13.")
+    assert line.startswith("runtime for linux-gnu-x86_64: CPython 3.13.0 from pbs, by your own pin; not 3.13.")
 
 
 def test_the_error_lists_the_versions_that_can_be_had(tmp_path, said, record, monkeypatch):
@@ -348,7 +348,7 @@ def test_a_range_chooses_the_version_and_is_named(tmp_path, said, record):
         decided_by="requires-python",
     )  # fmt: skip
     assert runtime.version == "3.12.1"
-    assert said == ["  runtime for linux-gnu-x86_64: CPython 3.12.1 from pbs by requires-python"]
+    assert said == ["runtime for linux-gnu-x86_64: CPython 3.12.1 from pbs by requires-python"]
 
 
 def test_the_hosts_own_python_is_asked_first_where_it_is_preferred(pick, monkeypatch, said, record):

@@ -49,7 +49,7 @@ def compiler(monkeypatch, tmp_path):
 def test_the_very_same_version_comes_first(compiler):
     target, found = compiler("3.13.5", Known("pbs", "3.13.15"), Known("source", "3.13.5"), Known("host", "3.13.5"))
     assert (target.name, found.provider, found.version) == ("linux-musl-x86_64", "source", "3.13.5")
-    assert compiler.said == ["  bytecode for Python 3.13.5 is made by CPython 3.13.5 from source"]
+    assert compiler.said == ["bytecode for Python 3.13.5 is made by CPython 3.13.5 from source"]
 
 
 def test_else_one_of_the_minor_version(compiler):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+from pypack.base.notes import Note
 from pypack.deps.build import backend, build_environment, copied_files, requires, toolchain, wheel_archive
 from pypack.errors import StepError
 from pypack.steps import zig
@@ -94,11 +95,11 @@ def _check(wheel: Path, params: Any, accepted: set[Tag]) -> None:  # noqa: ANN40
 
 def _warn(context: Context, environment: BuildEnvironment, wheel: Path, *, native: bool) -> None:
     if native and wheel.name.endswith("-any.whl"):
-        context.say(f"  note: {environment.label} came out without native code; verbose=1 shows what its build says")
+        text = f"{environment.label} came out without native code; -vv shows what its build says"
+        context.say(Note("no-native-code", text))
     for name in wheel_archive.members_with(wheel, str(environment.root).encode()):
-        context.say(
-            f"  warning: {name} of {environment.label} names the folder it was built in: no two builds are the same"
-        )
+        text = f"{name} of {environment.label} names the folder it was built in: no two builds are the same"
+        context.say(Note("build-folder", text))
 
 
 def _record(params: Any, versions: dict[str, str], *, native: bool) -> bytes:  # noqa: ANN401 - the step's params

@@ -86,7 +86,7 @@ def _check_modules(build: SourceBuild) -> None:
     if missing:
         raise StepError(
             f"cpython: these modules were not built: {', '.join(missing)}",
-            hint="run again with verbose=1 and look for what configure says about them",
+            hint="run again with -vv and look for what configure says about them",
         )
 
 

@@ -77,7 +77,7 @@ def _collect(build: SourceBuild, recipe: Mapping[str, Any], archives: list[Path]
         if not path.is_file():
             raise StepError(
                 f"{build.params['name']}: its build made no {path.name}",
-                hint="run again with verbose=1 to see every command",
+                hint="run again with -vv to see every command",
             )
         builder.add_file(f"lib/{path.name}", path)
     for name, libs in recipe.get("modules", {}).items():

@@ -73,7 +73,7 @@ def _check_loader(file: Path, target: str) -> None:
     if not usable or not _exported_names(file) >= _NAMES:
         raise StepError(
             f"musl: its build made no loader for {target}, but {binary or 'no shared library'}",
-            hint="look at how lib/libc.so is linked; verbose=1 shows every command",
+            hint="look at how lib/libc.so is linked; -vv shows every command",
         )
 
 
