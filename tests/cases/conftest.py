@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ HERE = Path(__file__).parents[2]
 PARTS = ("SConstruct", "site_scons", "runtimes", "stubs", "examples", "pyproject.toml", "README.md", "LICENSE")
 GNU = "linux-gnu-x86_64"
 MUSL = "linux-musl-x86_64"
+HELLO = ("app=examples/hello", "profile=dev", "runtime=host")
+"""Words for scons that build the smallest program."""
+_STEP = re.compile(r"^(\w+) +(?:\.pypack|dist)/", re.M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,3 +152,14 @@ def probes(tmp_path_factory):
 def probe(probes) -> Path:
     """That program, started by exec; it has a package that has a command."""
     return probes("exec")
+
+
+def steps(done: Done) -> list[str]:
+    """Return the actions of the steps that scons has run."""
+    return _STEP.findall(done.out)
+
+
+@pytest.fixture
+def own_cache(checkout, tmp_path):
+    """Words for scons that give it a build cache of its own."""
+    return (*HELLO, f"cache={tmp_path / 'cache'}")

@@ -133,9 +133,11 @@ def check_step(plan: Plan, deps_facts: Step | None) -> Step:
         "python": plan.compiler["python"],
         "lenient": project.environment == "standard",
     }
-    keys = json.dumps([params, [step.key for step in given.values()]], sort_keys=True)
+    content = ("files", "source")
+    settings = {key: value for key, value in params.items() if key not in content}
+    way = json.dumps([settings, [step.product for step in given.values()]], sort_keys=True)
     return Step(  # a program may be bundled in several ways
-        product=f"{plan.output_dir}/check-{hashlib.sha256(keys.encode()).hexdigest()[:8]}.json",
+        product=f"{plan.output_dir}/check-{hashlib.sha256(way.encode()).hexdigest()[:8]}.json",
         action="check",
         version=4,
         run=lazy_import("pypack.project.bundle_check:run_check"),
@@ -271,7 +273,7 @@ def app_image(plan: Plan) -> Step:
     return Step(
         product=f"{output_dir}/app-{plan.compiler_id}{plan.variant}.tar",
         action="app",
-        version=10,
+        version=11,
         run=lazy_import("pypack.project.app:run_app"),
         inputs=tuple(inputs),
         params={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import json
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from pypack.bundle import starting
 from pypack.bytecode import compiler_image
 from pypack.errors import InputError, StepError
 from pypack.project import import_graph
+from pypack.steps.step import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +163,7 @@ def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstra
         texts = {} if sources else {path: builder.read(path) for path in builder.paths() if path.endswith(".py")}
         failed = compiling.add_bytecode(
             builder, python, minor=minor, keep_sources=sources, optimize=optimize, below="app/",
-            jobs=context.settings.jobs,
+            jobs=context.settings.jobs, groups=_group_memory(context, image),
         )  # fmt: skip
         if failed:
             texts = texts or {path: builder.read(path) for path in builder.paths() if path.endswith(".py")}
@@ -175,6 +177,18 @@ def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstra
                 f"the bootstrap does not compile for Python {minor}: {result.error}", hint="report this bug"
             )
         builder.add(f"{name}.pyc", result.bytecode)
+
+
+def _group_memory(context: Context, compiler: Path) -> compiling.GroupMemory:
+    from pypack.bytecode import compiling
+
+    if context.memory is None:
+        return compiling.GroupMemory(None)
+    project: Project = context.unhashed["project"]
+    worker = folders.bootstrap() / "compiler.py"
+    way = [str(project.root), file_digest(compiler), file_digest(worker), context.params["optimize"]]
+    name = hashlib.sha256(json.dumps(way).encode()).hexdigest()[:16]
+    return compiling.GroupMemory(context.memory / "bytecode" / name)
 
 
 def metadata(project: Project) -> dict[str, str]:

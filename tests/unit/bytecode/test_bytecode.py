@@ -74,3 +74,27 @@ def test_an_interpreter_that_dies_is_one_error(tmp_path):
         list(compiling.compile_sources(fake, [("a.py", b"x = 1")]))
     with pytest.raises(StepError, match="cannot be started"):
         list(compiling.compile_sources(tmp_path / "missing", [("a.py", b"x = 1")]))
+
+
+def test_groups_that_have_not_changed_are_not_compiled_again(tmp_path):
+    sources = [(f"m{n}.py", f"x = {n}\n".encode() + b"#" * 300_000) for n in range(12)]  # three groups
+    groups = compiling.GroupMemory(tmp_path / "groups")
+    first = list(compiling.compile_sources(PYTHON, sources, groups=groups))
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "groups").iterdir()}
+    assert len(kept) == 3
+    sources[-1] = ("m11.py", b"x = 'changed'\n")
+    groups = compiling.GroupMemory(tmp_path / "groups")
+    again = list(compiling.compile_sources(PYTHON, sources, groups=groups))
+    assert again == list(compiling.compile_sources(PYTHON, sources))
+    assert again[:-1] == first[:-1]
+    now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "groups").iterdir()}
+    assert len(now.items() & kept.items()) == 2, "two as they were"
+    assert len(now) == 3, "and none that nobody asks for"
+
+
+def test_a_damaged_group_is_compiled_again(tmp_path):
+    sources = [("a.py", b"x = 1\n")]
+    first = list(compiling.compile_sources(PYTHON, sources, groups=compiling.GroupMemory(tmp_path / "groups")))
+    (kept,) = (tmp_path / "groups").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    assert list(compiling.compile_sources(PYTHON, sources, groups=compiling.GroupMemory(tmp_path / "groups"))) == first

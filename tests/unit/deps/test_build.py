@@ -112,6 +112,10 @@ def test_rows_of_a_lock_become_sources(tmp_path):
     tree(tmp_path / "lib", pyproject_toml="", p_py="")
     local = source.of_package({"name": "p", "directory": {"path": "lib", "editable": True}}, tmp_path, None)
     assert (local.version, local.native, local.project.path) == ("", False, tmp_path / "lib")
+    tree(tmp_path / "lib", pyproject_toml="", p_py="changed")
+    changed = source.of_package({"name": "p", "directory": {"path": "lib"}}, tmp_path, None)
+    assert changed.digest != local.digest
+    assert changed.slug == local.slug, "products of earlier states of a folder are not left beside those of the last"
     assert source.of_package(package(wheels=[]), tmp_path, None) is None
     assert source.of_package(package(archive={"url": "https://x.test/p-1-py3-none-any.whl"}), tmp_path, None) is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
     from pypack.deps.build.build_environment import BuildEnvironment
+    from pypack.deps.build.requires import Requirements
     from pypack.steps.step import Context
 
 
@@ -30,20 +31,15 @@ def run(context: Context) -> None:
     native code ``target`` (see :func:`pypack.deps.build.build_environment.open_environment`), ``for`` whom. Unhashed:
     ``builder``; ``accepted``, the tags that the wheel may have.
     """
-    tree, interpreter, *images = context.inputs
-    params = context.params
+    images, params = context.inputs[2:], context.params
     if not images and copied_files.take_over(context):
         return
-    build_requirements = requires.fetch_requirements(context, tree, interpreter)
-    target = {**params["target"], "runtime": images[0], "dev": images[-1]} if images else None
     native = bool(images)
     with (
         context.timed(f"building {params['label']} for {params['for']}") if native else nullcontext(),
-        build_environment.open_environment(
-            context, params["label"], tree=tree, interpreter=interpreter, layout=requires.backend_layout(context),
-            requirements=build_requirements.wheels, target=target,
-        ) as environment,
-    ):  # fmt: skip
+        ExitStack() as stack,
+    ):
+        environment, build_requirements = _prepare(context, stack)
         (environment.root / "out").mkdir()
         name = _build_wheel(environment, native=native)
         wheel = environment.root / "out" / name
@@ -56,6 +52,32 @@ def run(context: Context) -> None:
         )
     if not native:
         copied_files.remember(context)
+
+
+def _prepare(context: Context, stack: ExitStack) -> tuple[BuildEnvironment, Requirements]:
+    """Return the environment that makes the wheel, which ``stack`` closes, and what is installed in it."""
+    tree, interpreter, *images = context.inputs
+
+    def open_environment(requirements: Requirements, target: dict[str, Any] | None = None) -> BuildEnvironment:
+        return stack.enter_context(
+            build_environment.open_environment(
+                context, context.params["label"], tree=tree, interpreter=interpreter,
+                layout=requires.backend_layout(context), requirements=requirements.wheels, target=target,
+            )
+        )  # fmt: skip
+
+    names = requires.read_requirements(context, tree)
+    requirements = requires.resolve_requirements(context, names)
+    environment = open_environment(requirements)
+    dynamic = environment.call("get_requires_for_build_wheel", None) or ()
+    added = set(dynamic) - set(names)
+    if added:
+        requirements = requires.resolve_requirements(context, [*names, *dynamic])
+    if added or images:
+        stack.close()
+        target = {**context.params["target"], "runtime": images[0], "dev": images[-1]} if images else None
+        environment = open_environment(requirements, target)
+    return environment, requirements
 
 
 def _build_wheel(environment: BuildEnvironment, *, native: bool) -> str:

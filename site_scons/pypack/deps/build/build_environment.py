@@ -7,19 +7,19 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import folders
-from pypack.deps import wheels
 from pypack.deps.build import backend as backends
 from pypack.deps.build import cross, repository, toolchain
+from pypack.deps.build import interpreter as build_interpreter
+from pypack.deps.build.interpreter import Inputs
 from pypack.errors import StepError
 from pypack.formats import image
 from pypack.formats.headers import EPOCH
-from pypack.formats.image import ImageBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ class BuildEnvironment:
         request_file.write_text(json.dumps(request), encoding="utf-8")
         worker = folders.bootstrap() / "backend.py"
         done = subprocess.run(
-            [self.python, "-B", "-s", worker, request_file], cwd=self.tree, env=self.env, stdin=subprocess.DEVNULL,
+            [self.python, "-s", worker, request_file], cwd=self.tree, env=self.env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, encoding="utf-8",
             errors="replace",
         )  # fmt: skip
@@ -99,20 +99,24 @@ def open_environment(
     ``target``: native code is compiled for it; the arguments of :func:`cross.prepare`, and ``zig``, its name for
     the target. Without one, compilers are stand-ins that fail.
     """
-    with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
+    with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name, ExitStack() as stack:
         root = Path(name).resolve()
         image.unpack(tree, root / "tree")
         project: Folder | None = context.unhashed.get("project")
         if project and project.repository:
             repository.write_copy(project.repository, root / "tree")
         source = root / "tree" / context.params.get("prefix", "")
-        image.unpack(interpreter, root / "python")
-        packages, python = root / "python" / layout.site_packages, root / "python" / layout.python
+        inputs = Inputs(image=interpreter, layout=layout, requirements=tuple(requirements))
+        if target is None and context.memory:
+            kept = build_interpreter.provide(context.memory, inputs)
+            prefix, bytecode = kept / "python", stack.enter_context(build_interpreter.bytecode(kept, root))
+        else:  # it is changed for the target
+            prefix, bytecode = build_interpreter.install(root, inputs), {"PYTHONDONTWRITEBYTECODE": "1"}
+        packages, python = prefix / layout.site_packages, prefix / layout.python
         tools = toolchain.stand_ins(root, compilers=target is None)
-        _install(root, packages, requirements)
-        toolchain.add_scripts(root / "requirements" / "bin", python)
         env = {
             **_environment(root, tools, python.parent),
+            **bytecode,
             **context.params.get("environment", {}),
             **(_prepare_cross_build(root, packages, layout, tools, target) if target else {}),
         }
@@ -128,21 +132,6 @@ def open_environment(
             context=context, label=label, root=root, tree=source, python=python, backend=backend, tools=tools,
             env=env,
         )  # fmt: skip
-
-
-def _install(root: Path, packages: Path, requirements: Iterable[Path]) -> None:
-    """Unpack wheels into the interpreter's own site-packages: ``.pth`` files count there, also in child processes."""
-    unpacked = root / "requirements"
-    with ImageBuilder("build requirements", folder=root) as builder:
-        for path in requirements:
-            wheels.unpack_wheel(builder, path)
-        builder.write(root / "requirements.tar")
-    image.unpack(root / "requirements.tar", unpacked)
-    packages.mkdir(parents=True, exist_ok=True)
-    for path in (unpacked / wheels.SITE).glob("*"):
-        path.rename(packages / path.name)
-    if (unpacked / "data").is_dir():
-        shutil.copytree(unpacked / "data", root / "python", dirs_exist_ok=True)
 
 
 def _prepare_cross_build(
@@ -171,6 +160,6 @@ def _environment(root: Path, tools: Tools, scripts: Path) -> dict[str, str]:
         **toolchain.environment(tools, root, scripts),
         "HOME": str(work), "USERPROFILE": str(work), "TMPDIR": str(work), "TEMP": str(work), "TMP": str(work),
         "LC_ALL": "C.UTF-8", "TZ": "UTC", "SOURCE_DATE_EPOCH": str(EPOCH),
-        "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1",
+        "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1",
         "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from pypack.deps import lock, tags, uv_settings
-from pypack.deps.build import backend, build_environment, folder
+from pypack.deps.build import backend, folder
 from pypack.deps.requirements import parsed as parse_requirement
 from pypack.deps.secrets import without_secrets
 from pypack.download import fetch
@@ -36,14 +36,13 @@ class Requirements:
     versions: dict[str, str]
 
 
-def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requirements:
-    """Resolve and fetch the build requirements of ``tree``, all of them wheels with hashes.
+def read_requirements(context: Context, tree: Path) -> tuple[str, ...]:
+    """Return ``[build-system] requires`` of ``tree``, an image. Raises :class:`StepError` where it cannot be built.
 
-    ``tree`` and ``interpreter`` are images. The context is that of :func:`pypack.deps.build.build.run`.
+    The context is that of :func:`pypack.deps.build.build.run`.
     """
-    label, layout = context.params["label"], backend_layout(context)
+    label, prefix = context.params["label"], context.params.get("prefix", "")
     with tempfile.TemporaryDirectory(prefix="pypack-wheel-") as name:
-        prefix = context.params.get("prefix", "")
         files = [posixpath.join(prefix, name) for name in ("pyproject.toml", "setup.py", "PKG-INFO")]
         image.unpack(tree, Path(name), only=lambda member: member.path in files)
         is_folder = context.unhashed.get("project") is not None
@@ -52,14 +51,7 @@ def fetch_requirements(context: Context, tree: Path, interpreter: Path) -> Requi
         requires = backend.read(Path(name) / prefix, label).requires
         if "files" in context.params["source"]:  # of this machine: uv heeds no sources of what an index has
             _refuse_sources(Path(name) / prefix / "pyproject.toml", label, requires)
-    static_requirements = _resolve_requirements(context, requires)
-    with build_environment.open_environment(
-        context, label, tree=tree, interpreter=interpreter, layout=layout, requirements=static_requirements.wheels
-    ) as environment:
-        dynamic = environment.call("get_requires_for_build_wheel", None) or ()
-    return (
-        _resolve_requirements(context, [*requires, *dynamic]) if set(dynamic) - set(requires) else static_requirements
-    )
+    return requires
 
 
 def _refuse_sources(pyproject: Path, label: str, requires: Iterable[str]) -> None:
@@ -85,7 +77,7 @@ def backend_layout(context: Context) -> Layout:
     return builder.target.layout.at(builder.runtime.minor)
 
 
-def _resolve_requirements(context: Context, requires: Iterable[str]) -> Requirements:
+def resolve_requirements(context: Context, requires: Iterable[str]) -> Requirements:
     """Resolve and fetch a list of requirements: wheels that the interpreter that builds can load."""
     requirements = sorted(set(requires))
     if not requirements:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypack.deps.build import folder, native, version_control
@@ -12,7 +15,6 @@ from pypack.errors import InputError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pypack.deps.build.folder import Folder
 
@@ -24,8 +26,8 @@ class Source:
     """One distribution as source: an archive (``pin``), or a folder (``project``); ``digest`` is of its files.
 
     ``version`` is ``""`` where only the build tells it. ``native``: it looks as if native code were compiled, so it is
-    built for each target by itself. ``inside`` is the folder of the archive that holds the project, ``environment``
-    are variables for its build.
+    built for each target by itself. ``inside`` is the folder of the archive that holds the project, or that of the
+    project, relative to the program's; ``environment`` are variables for its build.
     """
 
     distribution: str
@@ -54,8 +56,9 @@ class Source:
 
     @property
     def slug(self) -> str:
-        """A name for paths of products that is unique to these files."""
-        digest = hashlib.sha256(f"{self.digest}\0{self.inside}".encode()).hexdigest()
+        """A name for paths of products. It is unique to an archive; what is built of a folder follows its changes."""
+        what = self.digest if self.project is None else json.dumps(dict(self.environment), sort_keys=True)
+        digest = hashlib.sha256(f"{what}\0{self.inside}".encode()).hexdigest()
         return f"{self.distribution}-{digest[:16]}"
 
 
@@ -75,7 +78,7 @@ def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> S
         is_native = native.of_folder(project)
         return Source(
             distribution=distribution, version=version, native=is_native, digest=project.digest, project=project,
-            environment=version_control.variables(),
+            environment=version_control.variables(), inside=_relative(path, base),
         )  # fmt: skip
     row = package.get("sdist") or package.get("archive")
     if row is None or file_name(row).endswith(".whl"):
@@ -86,6 +89,13 @@ def of_package(package: Mapping[str, Any], base: Path, memory: Path | None) -> S
     return Source(
         distribution=distribution, version=version, native=bool(is_native), digest=pin.sha256, pin=pin, inside=inside
     )  # fmt: skip
+
+
+def _relative(path: Path, base: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, base)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return path.as_posix()
 
 
 def commit_pin(package: Mapping[str, Any]) -> Pin:

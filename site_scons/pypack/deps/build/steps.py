@@ -133,7 +133,7 @@ def _zig(target: Target) -> str:
 def _tree(source: Source) -> Step:
     product = f"built/{source.slug}/tree.tar"
     if source.pin is None:
-        return Step(product=product, action="gather", version=2, run=folder.run_gather,
+        return Step(product=product, action="gather", version=2, run=folder.run_gather, cached=False,
                     params={"digest": source.digest}, unhashed={"project": source.project})  # fmt: skip
     return Step(product=product, action="unpack", version=1, run=_unpack, inputs=(fetch.step(source.pin),),
                 params={"inside": source.inside})  # fmt: skip

@@ -26,6 +26,9 @@ _ASKS = re.compile(
 )
 _ABOVE = re.compile(r'"\.\.[/"\\]')
 _HOOK = re.compile(r'"(?:path|script)": "[^"]*/[^"]*\.py"')
+_RUN_NO_CODE = {"hatchling", "poetry-core", "uv-build"}
+"""Backends that run none of a project's code, unless its settings name some."""
+_NAMES_CODE = re.compile(r'"(?:hooks|custom|script|build-script|source)":|"build": "')
 _TABLES = ("hatch", "setuptools", "flit", "pdm", "poetry")
 VERSIONS = re.compile(
     r"\w*_PRETEND_VERSION\w*|SETUPTOOLS_SCM_\w+|VCS_VERSIONING_\w+|PDM_BUILD_\w+|POETRY_DYNAMIC_VERSIONING_\w+|PBR_VERSION"
@@ -38,10 +41,14 @@ _GIVEN = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PDM_BUILD_SCM_VERSION", "PBR_VERSIO
 
 def is_asked(files: Iterable[tuple[str, Path]]) -> bool:
     """Say whether a project's build may ask git for its version or read files above the project's folder."""
-    for name, path in files:
+    paths = dict(files)
+    pyproject = paths["pyproject.toml"].read_bytes() if "pyproject.toml" in paths else b""
+    if _pyproject_asks(pyproject):
+        return True
+    if "setup.py" not in paths and _runs_no_code(pyproject):
+        return False
+    for name, path in paths.items():
         folder, _, base = name.rpartition("/")
-        if name == "pyproject.toml" and _pyproject_asks(path.read_bytes()):
-            return True
         is_code = name == "setup.cfg" or (base.endswith(".py") and (not folder or "version" in base))
         if is_code and _ASKS.search(path.read_bytes()):
             return True
@@ -52,6 +59,17 @@ def variables(version: str = "") -> dict[str, str]:
     """Return the variables for a build: those of the caller, and a ``version`` that is set for it ("0": none)."""
     given = dict.fromkeys(_GIVEN, version) if version.strip("0") else {}
     return {**given, **{name: value for name, value in sorted(os.environ.items()) if VERSIONS.fullmatch(name)}}
+
+
+def _runs_no_code(pyproject: bytes) -> bool:
+    """Say whether nothing of the project itself is run to build it."""
+    requirements = native.requirements(pyproject)
+    try:
+        tools = tomllib.loads(pyproject.decode("utf-8")).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
+    settings = json.dumps([tools.get(name) for name in ("hatch", "poetry", "uv")], default=str)
+    return bool(requirements) and requirements <= _RUN_NO_CODE and not _NAMES_CODE.search(settings)
 
 
 def _pyproject_asks(text: bytes) -> bool:
