@@ -13,17 +13,19 @@ class PypackError(Exception):
     """A fault that the person at the keyboard can act upon.
 
     ``what`` is one sentence (it may have several lines where several faults of one
-    input are told at once), ``hint`` is the remedy, ``docs`` names a document.
-    ``exit_code`` is what the command ends with.
+    input are told at once), ``hint`` is the remedy, ``docs`` names a document; where a class has
+    ``usual_hint`` and ``usual_docs``, its errors need none. ``exit_code`` is what the command ends with.
     """
 
     exit_code = 1
+    usual_hint = ""
+    usual_docs = ""
 
     def __init__(self, what: str, *, hint: str = "", docs: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.hint = hint
-        self.docs = docs
+        self.hint = hint or self.usual_hint
+        self.docs = docs or self.usual_docs
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -47,7 +49,10 @@ class FetchError(PypackError):
 
 
 class ArchiveError(PypackError):
-    """An archive or image holds something that must not be unpacked."""
+    """An archive, an image or a program is damaged, or holds something that must not be used."""
+
+    usual_hint = "get the file again; if that does not help, tell those who made it"
+    usual_docs = "docs/pins.md"
 
 
 class StepError(PypackError):
@@ -60,7 +65,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(found)}?)" if found else ""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+def unknown(kind: str, name: str, known: Iterable[str], *, docs: str = "docs/settings.md") -> InputError:
     """Build the error for a name that is not in a list: near names first, then the list."""
     names = list(known)
-    return InputError(f"unknown {kind} {name!r}{did_you_mean(name, names)}", hint=f"choose from: {', '.join(names)}")
+    what = f"unknown {kind} {name!r}{did_you_mean(name, names)}"
+    return InputError(what, hint=f"choose from: {', '.join(names)}", docs=docs)

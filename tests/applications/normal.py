@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _RULES = (
-    (r"\{venv\}/lib(64)?/python3\.\d+/site-packages|\{cache\}/layers/\w+/(app/site-packages|app|site-packages)", "{site}"),
+    (
+        r"\{venv\}/lib(64)?/python3\.\d+/site-packages|\{cache\}/layers/\w+/(app/site-packages|app|site-packages)",
+        "{site}",
+    ),
     (r"\{python\}/lib/python3\.\d+|\{cache\}/layers/\w+/lib/python3\.\d+", "{stdlib}"),
     (r"(\{venv\}|\{cache\}/apps/\w+)/bin", "{bin}"),
     # the scripts of commands: other writers of the same few lines

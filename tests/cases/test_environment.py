@@ -111,8 +111,8 @@ def told(programs, tmp_path):
     return call
 
 
-def plain(venv, *words: str, env: dict[str, str] | None = None):
-    done = run([venv, PROGRAM, *words], env={**os.environ, **(env or {})})
+def plain(venv, *words: str, env: dict[str, str] | None = None, cwd: Path | None = None):
+    done = run([venv, PROGRAM, *words], env={**os.environ, **(env or {})}, cwd=cwd)
     assert done.code == 0, done.text
     return json.loads(done.out.splitlines()[-1])
 
@@ -157,19 +157,22 @@ RUNNING = {
     "PYTHONFAULTHANDLER": "1", "PYTHONTRACEMALLOC": "3", "PYTHONWARNINGS": "error::UserWarning",
     "PYTHONBREAKPOINT": "builtins.print", "PYTHONHASHSEED": "7", "PYTHONNODEBUGRANGES": "1", "PYTHONOPTIMIZE": "1",
     "PYTHONDONTWRITEBYTECODE": "1", "PYTHONASYNCIODEBUG": "1", "PYTHONINTMAXSTRDIGITS": "700", "PYTHONNOUSERSITE": "1",
-    "PYTHONPYCACHEPREFIX": "/nonexistent", "PYTHONUSERBASE": "/nonexistent", "PYTHONVERBOSE": "",
+    "PYTHONPYCACHEPREFIX": "@/nonexistent", "PYTHONUSERBASE": "@/nonexistent", "PYTHONVERBOSE": "",
 }  # fmt: skip
 CHOOSING = {
-    "PYTHONPATH": "@", "PYTHONHOME": "/nonexistent", "PYTHONPLATLIBDIR": "nonexistent", "PYTHONSAFEPATH": "1",
-    "PYTHONEXECUTABLE": "/nonexistent", "PYTHONSTARTUP": "@/fakemodule.py", "__PYVENV_LAUNCHER__": "/nonexistent",
+    "PYTHONPATH": "@", "PYTHONHOME": "@/nonexistent", "PYTHONPLATLIBDIR": "nonexistent", "PYTHONSAFEPATH": "1",
+    "PYTHONEXECUTABLE": "@/nonexistent", "PYTHONSTARTUP": "@/fakemodule.py", "__PYVENV_LAUNCHER__": "@/nonexistent",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", RUNNING)
-def test_a_variable_that_says_how_python_runs_counts(told, venv, name):
-    env = {"LC_ALL": "C.UTF-8", name: RUNNING[name]}
-    ours, theirs = told("script", "running", env=env), plain(venv, "running", env=env)
+def test_a_variable_that_says_how_python_runs_counts(told, venv, name, tmp_path):
+    env = {"LC_ALL": "C.UTF-8", name: RUNNING[name].replace("@", str(tmp_path))}
+    here = tmp_path / "here"  # Python makes the folders that variables name
+    here.mkdir()
+    ours, theirs = told("script", "running", env=env, cwd=here), plain(venv, "running", env=env, cwd=here)
     assert ours == theirs
+    assert [*here.iterdir()] == []
 
 
 @pytest.mark.parametrize("name", CHOOSING)
@@ -178,7 +181,10 @@ def test_a_variable_that_chooses_code_counts_for_nothing(told, tmp_path, name):
     (tmp_path / "json").mkdir()
     (tmp_path / "json/__init__.py").write_text("raise RuntimeError('by PYTHONPATH')")
     value = CHOOSING[name].replace("@", str(tmp_path))
-    found = told("script", "choosing", name, env={name: value})
+    here = tmp_path / "here"
+    here.mkdir()
+    found = told("script", "choosing", name, env={name: value}, cwd=here)
+    assert [*here.iterdir()] == []
     assert found["fake"] is False
     assert found["variable"] == value, "it is passed on as it is"
     assert found["prefix"] == "apps"

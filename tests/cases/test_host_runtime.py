@@ -42,7 +42,7 @@ request = Request(target=targets.find("host", targets.load()))
 assert not HostProvider().unsupported_reason(request), HostProvider().unsupported_reason(request)
 runtime = HostProvider().runtime(request)
 context = Context(product=Path(sys.argv[1]), inputs=(), params=runtime.image.params, unhashed=runtime.image.unhashed,
-    settings=Settings(say=said.append))
+    settings=Settings(say=lambda text: said.append(str(text))))
 runtime.image.run(context)
 import sysconfig
 print(json.dumps({"said": said, "notes": runtime.notes, "python": runtime.image.params["layout"]["python"],
@@ -98,11 +98,8 @@ def modules_of(copy: Copy) -> list[str]:
 
 
 def test_nothing_went_wrong_while_it_was_made(copy):
-    said = copy.facts["said"]
-    assert [line for line in said if "warning" in line and "needs glibc" not in line] == []
-    floor = binaries.glibc_floor([copy.image])
-    assert floor is not None
-    assert any("needs glibc {}.{} or newer".format(*floor.version) in line for line in said)
+    assert copy.facts["said"] == []
+    assert binaries.glibc_floor([copy.image]) is not None
 
 
 @pytest.mark.parametrize("options", [["-I", "-S"], ["-I"], []])

@@ -40,6 +40,12 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     "globs": (list, tuple), "paths": (list, tuple), "table": (dict,), "rows": (list, tuple),
 }  # fmt: skip
 """Types of a value: TOML's first, then those that Python code may pass instead."""
+_WORDS: dict[Kind, str] = {
+    "text": "a text", "path": "a path", "flag": "true or false", "number": "a number", "count": "a number",
+    "list": "a list of texts", "globs": "a list of texts", "paths": "a list of paths", "table": "a table",
+    "rows": "a list of tables",
+}  # fmt: skip
+"""How faults name these types."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +161,10 @@ def faults(known: Mapping[str, Setting], values: Mapping[str, Any], prefix: str 
 def _setting_faults(setting: Setting, value: object, name: str) -> list[str]:
     expected = _TYPES[setting.kind]
     if not isinstance(value, expected) or (setting.kind == "number" and isinstance(value, bool)):
-        return [f"{name}: must be a {expected[0].__name__}, is {value!r}"]
+        return [f"{name}: must be {_WORDS[setting.kind]}, is {value!r}"]
     if setting.kind in {"list", "globs", "paths"} and isinstance(value, list | tuple):
         if not all(isinstance(item, str | Path) for item in value):
-            return [f"{name}: must be a list of strings"]
+            return [f"{name}: must be {_WORDS[setting.kind]}"]
     elif setting.choices and value not in setting.choices:
         choices = [str(choice) for choice in setting.choices]
         listed = (" or " if setting.kind == "number" else ", ").join(choices)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_DOCS = "docs/build-output.md"
+
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
@@ -32,9 +34,10 @@ def disk_error(error: OSError, path: Path) -> StepError:
         return StepError(
             f"the disk is full while {path} was made",
             hint="free some space and build again; nothing half-made was left",
+            docs=_DOCS,
         )
     return StepError(
-        f"{error.strerror or error}: {error.filename or path}", hint="check that the folder can be written"
+        f"{error.strerror or error}: {error.filename or path}", hint="check that the folder can be written", docs=_DOCS
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pypack.errors import InputError
 
+_DOCS = "docs/build-output.md"
+
 
 def cache_root() -> Path:
     """Return the cache folder: ``$PYPACK_CACHE_DIR``, else the user's cache folder + ``pypack``.
@@ -77,7 +79,9 @@ def data(name: str) -> Path:
     for folder in (package / "data" / name, package.parent.parent / name):
         if folder.is_dir():
             return folder
-    raise InputError(f"pypack's own data folder {name!r} is missing from {package}", hint="install scons-pypack anew")
+    raise InputError(
+        f"pypack's own data folder {name!r} is missing from {package}", hint="install scons-pypack anew", docs=_DOCS
+    )
 
 
 def sconstruct() -> Path:
@@ -86,4 +90,4 @@ def sconstruct() -> Path:
     for file in (package / "data" / "SConstruct", package.parent.parent / "SConstruct"):
         if file.is_file():
             return file
-    raise InputError(f"pypack's SConstruct is missing from {package}", hint="install scons-pypack anew")
+    raise InputError(f"pypack's SConstruct is missing from {package}", hint="install scons-pypack anew", docs=_DOCS)

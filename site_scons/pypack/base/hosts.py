@@ -9,6 +9,8 @@ from typing import Literal, get_args
 
 from pypack.errors import InputError
 
+_DOCS = "docs/settings.md"
+
 System = Literal["linux", "macos", "windows"]
 Arch = Literal["x86_64", "aarch64", "x86", "armv7", "riscv64", "ppc64le", "s390x"]
 
@@ -28,7 +30,9 @@ def system() -> System:
         return _SYSTEMS[sys.platform]
     except KeyError:
         raise InputError(
-            f"pypack does not know the host system {sys.platform!r}", hint="build on Linux, macOS or Windows"
+            f"pypack does not know the host system {sys.platform!r}",
+            hint="build on Linux, macOS or Windows",
+            docs=_DOCS,
         ) from None
 
 
@@ -39,7 +43,9 @@ def arch() -> Arch:
     for known_arch in get_args(Arch):
         if known_arch == name:
             return known_arch  # type: ignore[no-any-return]
-    raise InputError(f"pypack does not know the host processor {machine!r}", hint="build on x86_64 or aarch64")
+    raise InputError(
+        f"pypack does not know the host processor {machine!r}", hint="build on x86_64 or aarch64", docs=_DOCS
+    )
 
 
 def libc() -> Literal["gnu", "musl", ""]:

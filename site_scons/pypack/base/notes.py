@@ -65,6 +65,7 @@ KINDS: dict[str, Kind] = {
     "host-modules": _note("modules that this machine's own Python lacks"),
     "host-copy": _warning("the copy of this machine's own Python is not whole"),
     # --- this machine ---
+    "unknown-variable": _note("a variable whose name begins with `PYPACK_` looks mistyped"),
     "no-cache": _warning("the cache folder cannot be used"),
 }  # fmt: skip
 """Every identifier. docs/build-output.md has this table (``nox -s update_docs``)."""

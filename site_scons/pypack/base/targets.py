@@ -9,11 +9,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pypack.base import folders, hosts
-from pypack.errors import InputError, unknown
+from pypack.errors import InputError, did_you_mean, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+_DOCS = "docs/settings.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,8 @@ def raised(target: Target, floors: Mapping[str, str]) -> Target:
 
 def check_floors(floors: Mapping[str, object]) -> list[str]:
     """Return the faults of a setting ``floors``, one clause each."""
-    faults = [f"floors.{key}: not known (choose from {', '.join(FLOORS)})" for key in floors if key not in FLOORS]
+    choices = f"choose from {', '.join(FLOORS)}"
+    faults = [f"floors.{key}: not known{did_you_mean(key, FLOORS)}; {choices}" for key in floors if key not in FLOORS]
     return faults + [
         f'floors.{key}: must be a version such as "2.28", is {value!r}'
         for key, value in floors.items()
@@ -130,7 +133,9 @@ def _loaded(file: Path, changed: int) -> dict[str, Target]:
     targets |= {name: _join(name, row, targets, faults) for name, row in rows.items() if "of" in row}
     if faults or not targets:
         message = "\n".join(f"  {fault}" for fault in faults) or "  it has no rows"
-        raise InputError(f"{file} cannot be used:\n{message}", hint="complete the rows; its head comment explains them")
+        raise InputError(
+            f"{file} cannot be used:\n{message}", hint="complete the rows; its head comment explains them", docs=_DOCS
+        )
     return {name: target for name, target in targets.items() if target is not None}
 
 
@@ -157,7 +162,7 @@ def select(names: Iterable[str], table: Mapping[str, Target]) -> list[Target]:
         named_targets = [target for target in table.values() if target.in_all] if name == "all" else [find(name, table)]
         selected.update({target.name: target for target in named_targets})
     if not selected:
-        raise InputError("no target was named", hint=f"choose from: host, all, {', '.join(table)}")
+        raise InputError("no target was named", hint=f"choose from: host, all, {', '.join(table)}", docs=_DOCS)
     return list(selected.values())
 
 

@@ -15,6 +15,8 @@ from pypack.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_DOCS = "docs/settings.md"
+
 
 def write(bundle: Path, commands: Iterable[str], record: Path, *, suffix: str = "") -> list[str]:
     """Write a link for each command beside ``bundle``, remove those of earlier builds, and return lines about both.
@@ -28,7 +30,9 @@ def write(bundle: Path, commands: Iterable[str], record: Path, *, suffix: str = 
     wanted = [path for path in wanted if path.name.casefold() != bundle.name.casefold()]
     for path in wanted:
         if os.path.lexists(path) and not _is_link(path, bundle, recorded):
-            raise InputError(f"{path} is there already, and is no link to {bundle.name}", hint="rename or remove it")
+            raise InputError(
+                f"{path} is there already, and is no link to {bundle.name}", hint="rename or remove it", docs=_DOCS
+            )
     stale = sorted(path for path in recorded.difference(wanted) if _is_link(path, bundle, recorded))
     for path in stale:
         path.unlink()

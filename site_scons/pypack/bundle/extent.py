@@ -9,6 +9,8 @@ from typing import IO
 
 from pypack.errors import InputError
 
+_DOCS = "docs/bundle-format.md"
+
 _PE_CERTIFICATES = 4  # index of the data directory
 _MACHO = {0x0100_0007: "x86_64", 0x0100_000C: "aarch64"}
 _SEGMENT_64 = 0x19
@@ -47,7 +49,7 @@ def extents(stream: IO[bytes]) -> list[Extent]:
         if head[:4] == b"\xca\xfe\xba\xbe":
             return _fat(stream, head, size)
     except struct.error:
-        raise InputError("its header is cut short", hint="build or copy it again") from None
+        raise InputError("its header is cut short", hint="build or copy it again", docs=_DOCS) from None
     return [Extent(container="unknown", start=0, end=size)]
 
 
@@ -89,7 +91,7 @@ def _pe(stream: IO[bytes], head: bytes, size: int) -> Extent:
     fixed = _at(stream, at, 26)
     signature, optional, magic = fixed[:4], *struct.unpack_from("<H", fixed, 20), *struct.unpack_from("<H", fixed, 24)
     if signature != b"PE\0\0" or magic not in {0x10B, 0x20B}:
-        raise InputError("it is no executable for Windows", hint="name a bundle")
+        raise InputError("it is no executable for Windows", hint="name a bundle", docs=_DOCS)
     before = 96 if magic == 0x10B else 112  # bytes of the optional header before the directories
     header = _at(stream, at + 24, optional)
     (count,) = struct.unpack_from("<I", header, before - 4)
@@ -99,7 +101,7 @@ def _pe(stream: IO[bytes], head: bytes, size: int) -> Extent:
     if not offset or not length:
         return Extent(container="pe", start=0, end=size)
     if offset % 8 or offset + length > size:
-        raise InputError("its certificate table is cut short", hint="copy it again, or sign it again")
+        raise InputError("its certificate table is cut short", hint="copy it again, or sign it again", docs=_DOCS)
     return Extent(container="pe", start=0, end=_trailer_end(stream, offset), signed=True)
 
 
@@ -112,32 +114,32 @@ def _trailer_end(stream: IO[bytes], table: int) -> int:
 def _fat(stream: IO[bytes], head: bytes, file_size: int) -> list[Extent]:
     (count,) = struct.unpack_from(">I", head, 4)
     if not 0 < count <= 16:
-        raise InputError("it is no executable", hint="name a bundle")
+        raise InputError("it is no executable", hint="name a bundle", docs=_DOCS)
     table = _at(stream, 8, count * 20)
     slices = [struct.unpack_from(">IIIII", table, 20 * number) for number in range(count)]
     if any(offset + size > file_size for _, _, offset, size, _ in slices):
-        raise InputError("one of its programs is cut short", hint="build or copy it again")
+        raise InputError("one of its programs is cut short", hint="build or copy it again", docs=_DOCS)
     return [_macho(stream, offset, offset + size) for _, _, offset, size, _ in slices]
 
 
 def _macho(stream: IO[bytes], start: int, end: int) -> Extent:
     magic, cpu, _, _, count, size = struct.unpack("<IIIIII", _at(stream, start, 24))
     if magic != 0xFEED_FACF or count > _MOST_COMMANDS or start + 32 + size > end:
-        raise InputError("its Mach-O header is damaged", hint="build or copy it again")
+        raise InputError("its Mach-O header is damaged", hint="build or copy it again", docs=_DOCS)
     commands = _at(stream, start + 32, size)
     at = 0
     for _ in range(count):
         kind, length = struct.unpack_from("<II", commands, at)
         if length < 8 or at + length > size:
-            raise InputError("its load commands are damaged", hint="build or copy it again")
+            raise InputError("its load commands are damaged", hint="build or copy it again", docs=_DOCS)
         if kind == _SEGMENT_64 and commands[at + 8 : at + 24].rstrip(b"\0") == b"__PYPACK":
             payload, offset = struct.unpack_from("<QI", commands, at + 72 + 40)
             if start + offset + payload > end:
-                raise InputError("its payload is cut short", hint="build or copy it again")
+                raise InputError("its payload is cut short", hint="build or copy it again", docs=_DOCS)
             first = start + offset
             return Extent(container="macho", start=first, end=first + payload, arch=_MACHO.get(cpu, hex(cpu)))
         at += length
-    raise InputError("it is no bundle of pypack", hint="name a bundle")
+    raise InputError("it is no bundle of pypack", hint="name a bundle", docs=_DOCS)
 
 
 def _at(stream: IO[bytes], offset: int, size: int) -> bytes:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Context
 
+_DOCS = "docs/bundle-format.md"
+
 _NATIVE = re.compile(r"\.(so|dylib|pyd|dll)(\.[0-9.]+)?$", re.IGNORECASE)
 
 
@@ -91,6 +93,7 @@ def _find_sentinels(sentinels: list[str], members: dict[str, Any]) -> list[str]:
             raise StepError(
                 f"the image has no {alternatives.replace('|', ' or ')}",
                 hint="it is not a Python runtime for this target; choose another with runtime=…",
+                docs=_DOCS,
             )
         paths.append(path)
     return paths

@@ -69,7 +69,9 @@ def settings(table: Mapping[str, Any], folder: Path) -> Sign:
     messages = faults(table)
     if messages:
         raise InputError(
-            "[tool.pypack.sign] cannot be used:\n" + "\n".join(f"  {fault}" for fault in messages), docs=_READ
+            "[tool.pypack.sign] cannot be used:\n" + "\n".join(f"  {fault}" for fault in messages),
+            hint="change these keys",
+            docs=_READ,
         )
     sign = Sign(**declare.with_absolute_paths(declared(Sign), table, lambda path: folder / path))
     for path in private(sign):
@@ -203,7 +205,11 @@ class _Signer:
         try:
             self.context.run(self._command(file, identifier), env=environment)
         except OSError as error:
-            raise StepError(f"{self.program} cannot be started: {error.strerror}", docs=_READ) from error
+            raise StepError(
+                f"{self.program} cannot be started: {error.strerror}",
+                hint="install it, or name another tool",
+                docs=_READ,
+            ) from error
         except StepError as error:
             message = error.what.replace(self.password, "***") if self.password else error.what
             raise StepError(f"{file.name} could not be signed: {message}", hint=error.hint, docs=_READ) from None
@@ -216,6 +222,7 @@ class _Signer:
         if wrong:
             raise StepError(
                 f"{self.sign_with.tool} ended well, but {file.name} is not as it should be: {'; '.join(wrong)}",
+                hint="look at what the tool printed (-vv), or try another tool",
                 docs=_READ,
             )
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Context
 
+_DOCS = "docs/bundle-format.md"
+
 CLOSE_AT = 4 << 20
 """A frame that holds this many bytes is closed before the next member."""
 LARGEST = 8 << 20
@@ -81,7 +83,11 @@ def cut(stream: IO[bytes], name: str, *, end: bool = True, files: Listing | None
         while left:
             piece = stream.read(min(left, _CHUNK, cutter.free()))
             if not piece:
-                raise StepError(f"{name} ends inside a member")
+                raise StepError(
+                    f"{name} ends inside a member",
+                    hint="build again without the cache (scons --cache-disable), and report it",
+                    docs=_DOCS,
+                )
             left -= len(piece)
             if files is not None:
                 files.more(piece)
@@ -251,7 +257,7 @@ def _table(stream: IO[bytes], layer: Path) -> list[tuple[int, int, int, bytes]]:
     magic, length = struct.unpack("<II", stream.read(8))
     table = stream.read(length)
     if magic != _SKIPPABLE or not table.startswith(_HEAD) or (len(table) - len(_HEAD)) % _ENTRY.size:
-        raise StepError(f"{layer} is not a layer", hint="remove it and build again")
+        raise StepError(f"{layer} is not a layer", hint="remove it and build again", docs=_DOCS)
     return list(_ENTRY.iter_unpack(table[len(_HEAD) :]))
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
+_DOCS = "docs/bundle-format.md"
+
 NAME = ".pypack-files"
 """The member of a runtime layer, and of that of packages, that is the list."""
 APP_NAME = "files"
@@ -54,6 +56,7 @@ class Listing:
             raise StepError(
                 f"a runtime or package brings {NAME}, which is pypack's own name for its list of files",
                 hint="take it out of the runtime or package",
+                docs=_DOCS,
             )
         if member.kind == tar.FILE:
             self._path, self._size, self._left = member.name, member.size, member.size
@@ -122,5 +125,5 @@ def read(stream: IO[bytes], part: Path) -> list[Row]:
     magic, length = _SKIPPABLE.unpack(head) if len(head) == _SKIPPABLE.size else (0, 0)
     data = stream.read(length)
     if magic != _MAGIC or len(data) != length:
-        raise StepError(f"{part} has no list of its files", hint="remove it and build again")
+        raise StepError(f"{part} has no list of its files", hint="remove it and build again", docs=_DOCS)
     return [Row(path.encode("utf-8", "surrogateescape"), size, digest) for path, size, digest in json.loads(data)]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pypack.bundle import verify
     from pypack.bundle.verify_layer import Layer
 
+_DOCS = "docs/bundle-format.md"
+
 _CHUNK = 1 << 20
 _ERRORS = (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError)
 
@@ -51,6 +53,7 @@ def read(bundle: verify.Bundle, take: Callable[[str, IO[bytes]], None] | None = 
                 raise InputError(
                     f"the {layer.kind} layer of {bundle.path} cannot be unpacked: {error}",
                     hint="build or copy it again",
+                    docs=_DOCS,
                 ) from error
     return members
 
@@ -204,8 +207,9 @@ def extract(bundle: verify.Bundle, wanted: str, out: IO[bytes]) -> None:
         return
     links = {member.path: member.link for member in members if member.link}
     if wanted in links:
-        raise InputError(f"{wanted} is a link to {links[wanted]}", hint="name the file that it leads to")
+        raise InputError(f"{wanted} is a link to {links[wanted]}", hint="name the file that it leads to", docs=_DOCS)
     raise InputError(
         f"{bundle.path.name} has no file {wanted}{did_you_mean(wanted, {member.path: None for member in members})}",
         hint=f"pypack inspect --files {bundle.path} lists all files",
+        docs=_DOCS,
     )

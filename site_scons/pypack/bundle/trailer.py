@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+_DOCS = "docs/bundle-format.md"
+
 MAGIC = b"PYPK\x00\x02\x00\x00"
 KINDS = {"runtime": 1, "deps": 2, "app": 3}
 
@@ -65,7 +67,9 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
     line += b" " * (-(local_end + central_size + len(line) + 1 + rest) % _ALIGN) + b"\n"
     size = len(line) + rest
     if size > _LONGEST:
-        raise StepError(f"the trailer would be {size} bytes, {_LONGEST} is the most", hint="use a shorter name")
+        raise StepError(
+            f"the trailer would be {size} bytes, {_LONGEST} is the most", hint="use a shorter name", docs=_DOCS
+        )
     runtime = layers[0]
     for nonce in range(1 << 16):
         foot = _FOOT.pack(
@@ -76,10 +80,18 @@ def pack(first_line: str, launch: Iterable[tuple[str, str]], layers: list[LayerE
         trailer = line + block + table + check + foot
         if _ZIP_END not in trailer:
             return trailer
-    raise StepError("no trailer without a zip signature could be found: a name or path holds PK\\5\\6")
+    raise StepError(
+        "no trailer without a zip signature could be found: a name or path holds PK\\5\\6",
+        hint="give the program another name",
+        docs=_DOCS,
+    )
 
 
 def _pair(key: str, value: str) -> bytes:
     if "\0" in value or "=" in key:
-        raise StepError(f"the launch block cannot hold {key}={value!r}")
+        raise StepError(
+            f"the launch block cannot hold {key}={value!r}",
+            hint="give it a value without zero bytes and ends of lines",
+            docs=_DOCS,
+        )
     return f"{key}={value}".encode() + b"\0"

@@ -23,6 +23,8 @@ from pypack.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+_DOCS = "docs/bundle-format.md"
+
 _MAGIC = b"PYPK\x00\x02\x00\x00"
 _ZIP_ERRORS = (
     zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError, MemoryError,
@@ -66,19 +68,25 @@ def read_all(path: Path) -> list[Bundle]:
     Raises :class:`InputError` for a damaged bundle, and for a file that is none.
     """
     if path.is_dir() or not path.exists():
-        raise InputError(f"{path} is {'a folder' if path.is_dir() else 'not there'}", hint="name a bundle")
+        raise InputError(f"{path} is {'a folder' if path.is_dir() else 'not there'}", hint="name a bundle", docs=_DOCS)
     try:
         with path.open("rb") as stream:
             return [_read(path, stream, extent) for extent in _extents(path, stream)]
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}", hint="name a bundle") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}", hint="name a bundle", docs=_DOCS
+        ) from error
 
 
 def _extents(path: Path, stream: IO[bytes]) -> list[Extent]:
     try:
         return extents(stream)
     except InputError as error:
-        raise InputError(f"{path} is not a bundle of pypack, or damaged: {error}") from None
+        raise InputError(
+            f"{path} is not a bundle of pypack, or damaged: {error.what}",
+            hint="name what pypack build has written, or build it again",
+            docs=_DOCS,
+        ) from None
 
 
 def _read(path: Path, stream: IO[bytes], extent: Extent) -> Bundle:
@@ -86,12 +94,14 @@ def _read(path: Path, stream: IO[bytes], extent: Extent) -> Bundle:
     size = extent.end - extent.start
     tail = read_at(part, max(0, size - 32), min(32, size))
     if tail[:8] != _MAGIC or size < 96:
-        raise InputError(f"{path} is not a bundle of pypack, or was cut short", hint="build or copy it again")
+        raise InputError(
+            f"{path} is not a bundle of pypack, or was cut short", hint="build or copy it again", docs=_DOCS
+        )
     foot = read_at(part, size - 96, 96)
     length = number(foot, 32, 4)
     trailer = read_at(part, size - length, length) if 96 <= length <= min(size, 0xFFFF) else b""
     if hashlib.sha256(trailer[:-96] + trailer[-64:]).digest() != foot[:32]:
-        raise InputError(f"the trailer of {path} is damaged", hint="build or copy it again")
+        raise InputError(f"the trailer of {path} is damaged", hint="build or copy it again", docs=_DOCS)
     block = trailer[number(foot, 36, 4) :][: number(foot, 40, 4)]
     table = trailer[number(foot, 44, 4) :][: number(foot, 48, 4) * 72]
     launch: dict[str, list[str]] = {}
@@ -118,7 +128,7 @@ def _text(data: bytes, label: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise InputError(f"{label} is no text in UTF-8: {error}", hint="build or copy it again") from None
+        raise InputError(f"{label} is no text in UTF-8: {error}", hint="build or copy it again", docs=_DOCS) from None
 
 
 def faults(path: Path, *, sound: set[str] | None = None) -> list[str]:
@@ -130,7 +140,7 @@ def faults(path: Path, *, sound: set[str] | None = None) -> list[str]:
     try:
         bundles = read_all(path)
     except InputError as error:
-        return [str(error)]
+        return [error.what]
     messages: list[str] = []
     with path.open("rb") as stream:
         for bundle, extent in zip(bundles, extents(stream), strict=True):

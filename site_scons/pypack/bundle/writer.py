@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pypack.bundle.starting import Start
     from pypack.steps.step import Context
 
+_DOCS = "docs/bundle-format.md"
+
 _OWN_METADATA = re.compile(r"app/(?:site-packages/)?[^/]+\.dist-info/METADATA")
 _ALIGN = 8
 _CHUNK = 1 << 20
@@ -120,6 +122,7 @@ def _verify(context: Context) -> None:
         raise StepError(
             f"the bundle is not as it should be:\n{details}",
             hint="remove the folder .pypack and, if it comes back, the build cache (pypack cache --prune 0)",
+            docs=_DOCS,
         )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pypack.runtimes.base import Runtime
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 PRODUCT = "compiler.tar"
 
 _MODULES = ("unicodedata", "_multibytecodec", "_codecs_")
@@ -123,4 +125,4 @@ def _unpack(image: Path, folder: Path) -> None:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if not folder.is_dir():
-        raise StepError(f"{folder} cannot be made", hint="check that the folder can be written")
+        raise StepError(f"{folder} cannot be made", hint="check that the folder can be written", docs=_DOCS)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 _END = b"\xff\xff\xff\xff"
 _SUM = 32
 """Length of the SHA-256 before a kept output, in bytes."""
@@ -136,7 +138,11 @@ def _compile_group(
     try:
         process = subprocess.run(command, input=request, env=env, capture_output=True, check=False)
     except OSError as error:
-        raise StepError(f"the interpreter that compiles cannot be started: {error}") from error
+        raise StepError(
+            f"the interpreter that compiles cannot be started: {error}",
+            hint="choose another runtime (--runtime)",
+            docs=_DOCS,
+        ) from error
     answers = _read_answers(group, process.stdout, process.stderr.decode("utf-8", "replace").strip())
     groups.write(request, process.stdout)
     return answers
@@ -149,7 +155,11 @@ def _read_answers(group: list[tuple[str, bytes]], output: bytes, message: str) -
         size = int.from_bytes(output[offset + 1 : offset + 5], "little")
         content = output[offset + 5 : offset + 5 + size]
         if len(output) < offset + 5 or len(content) < size:
-            raise StepError(f"the interpreter that compiles died at {path}:\n{message}")
+            raise StepError(
+                f"the interpreter that compiles died at {path}:\n{message}",
+                hint="leave that file out (--exclude), or choose another runtime",
+                docs=_DOCS,
+            )
         failed = output[offset]
         answers.append(
             Compiled(path=path, error=content.decode("utf-8", "replace"))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pypack.scons.command import Request
     from pypack.steps.display import Display
 
+_DOCS = "docs/settings.md"
+
 _EXAMPLES = """\
 examples:
   pypack build myapp/
@@ -75,10 +77,14 @@ def read_request(typed: argparse.Namespace, *, aside: bool = False) -> Request:
     project = program.load(build_options.app, **overrides)
     selected = targets.select(project.targets, targets.load())
     if build_options.out and len(selected) > 1:
-        raise InputError("-o names one file, but there are several targets", hint="leave -o out: dist/<target>/<name>")
+        raise InputError(
+            "-o names one file, but there are several targets", hint="leave -o out: dist/<target>/<name>", docs=_DOCS
+        )
     if build_options.out and build_options.out.is_dir():
         output = typed.setting_out[-1]
-        raise InputError(f"-o {output} is a folder; a file is meant", hint=f"try -o {output}/{project.name}")
+        raise InputError(
+            f"-o {output} is a folder; a file is meant", hint=f"try -o {output}/{project.name}", docs=_DOCS
+        )
     from pypack.scons import command
 
     return command.Request(

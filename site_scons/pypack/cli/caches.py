@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_DOCS = "docs/settings.md"
+
 _DAY = 86_400
 
 
@@ -35,7 +37,9 @@ def show() -> int:
 def prune(days: int) -> int:
     """Remove files that were not used for ``days`` days, unpacked bundles too."""
     if days < 0:
-        raise InputError(f"--prune {days}: a number of days from 0 on is meant")
+        raise InputError(
+            f"--prune {days}: a number of days from 0 on is meant", hint="write e.g. --prune 30", docs=_DOCS
+        )
     oldest = time.time() - days * _DAY
     freed = 0
     for path in _builder_folders():

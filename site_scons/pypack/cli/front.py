@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pypack import __version__
 from pypack.base import files
@@ -81,9 +82,22 @@ def _fail_on_unknown(parser: argparse.ArgumentParser, arguments: list[str]) -> N
     parser.error(f"not understood: {' '.join(arguments)}{''.join(hints)}{note}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Suggests near names for a command, or for one of an option's choices."""
+
+    _INVALID = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+
+    def error(self, message: str) -> NoReturn:
+        """End with ``message``."""
+        if found := self._INVALID.search(message):
+            near = did_you_mean(found[1], re.findall(r"[\w.-]+", found[2]))
+            message = f"{message}{near}"
+        super().error(message)
+
+
 def _parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pypack", description="Ship a Python program as one file.", epilog=_EXAMPLES, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=f"pypack {__version__}")

@@ -11,6 +11,8 @@ from pypack.errors import InputError
 if TYPE_CHECKING:
     from pypack.project.program import Project
 
+_DOCS = "docs/settings.md"
+
 _EXAMPLES = """\
 examples:
   pypack init                         settings for the program in this folder
@@ -103,7 +105,7 @@ def run(typed: argparse.Namespace) -> int:
 
     folder: Path = typed.folder.absolute()
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", hint="name the program's folder, or make it")
+        raise InputError(f"{folder} is not a folder", hint="name the program's folder, or make it", docs=_DOCS)
     project = program.load(folder, **({"entry": typed.entry} if typed.entry else {}))
     asked = [word for word in (typed.ci, "nox" if typed.nox else None, "scons" if typed.scons else None) if word]
     texts = [

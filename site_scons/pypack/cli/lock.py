@@ -10,6 +10,8 @@ from pypack.errors import InputError
 from pypack.project import options
 from pypack.project.settings import TABLE, BuildOptions, LockOptions
 
+_DOCS = "docs/dependencies.md"
+
 _EXAMPLES = """\
 examples:
   pypack lock myapp/                            for the targets of [tool.pypack], else this machine
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         LockOptions, options.parse_options(arguments, declared(LockOptions), options.absolute_path)
     )
     if lock_options.check and (lock_options.upgrade or lock_options.upgrade_package):
-        raise InputError("--check writes nothing", hint="leave out --check, or --upgrade")
+        raise InputError("--check writes nothing", hint="leave out --check, or --upgrade", docs=_DOCS)
     build_options, overrides = build.read_build_options(arguments), build.settings(arguments)
     target_names = overrides.pop("targets", None)
     project = program.load(build_options.app, renew=not lock_options.check, **overrides)

@@ -9,6 +9,8 @@ from pathlib import Path
 from pypack.cli import build
 from pypack.errors import InputError
 
+_DOCS = "docs/runner.md"
+
 _EXAMPLES = """\
 examples:
   pypack run examples/greet -- --name Ada
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     request = build.read_request(arguments, aside=True)
     if len(request.targets) > 1:
-        raise InputError("only one target can be started at a time", hint="name one with --target")
+        raise InputError("only one target can be started at a time", hint="name one with --target", docs=_DOCS)
     target = request.targets[0]
     bundle_runner = runner.require_runner(target)
     code = build.make(request)

@@ -109,7 +109,11 @@ def find(
     is to be made again, so that it is no input.
     """
     if venv and (named or wheels or extras or groups):
-        raise InputError("venv is all that there is: no requirements, wheels, extras or groups besides", docs=_READ)
+        raise InputError(
+            "venv is all that there is: no requirements, wheels, extras or groups besides",
+            hint="leave them out, or leave venv out",
+            docs=_READ,
+        )
     if venv:
         return Dependencies(kind="venv", file=_check_venv(venv)), (
             Note("packages", f"packages are those that {venv.name} has installed"),
@@ -123,7 +127,11 @@ def find(
         if not alone and not (manifest and manifest.name) and (error := foreign.unread(folder)):
             raise error
         if extras or groups:
-            raise InputError("extras and groups are of a pyproject.toml, and there is none", docs=_READ)
+            raise InputError(
+                "extras and groups are of a pyproject.toml, and there is none",
+                hint="leave them out, or write a pyproject.toml",
+                docs=_READ,
+            )
         return None, ()
     offered = manifest if dependencies.kind == "wheels" else dependencies.manifest
     _check_chosen(dependencies, offered, extras, groups)
@@ -144,7 +152,9 @@ def _read_named(path: Path, manifest: Manifest | None) -> Dependencies:
     if path.is_dir():
         raise InputError(f"{path} is a folder", hint="name a requirements file, a lock or a pyproject.toml", docs=_READ)
     if not path.is_file():
-        raise InputError(f"requirements file {path} does not exist", hint="check the path after -r / requirements=")
+        raise InputError(
+            f"requirements file {path} does not exist", hint="check the path after -r / requirements=", docs=_READ
+        )
     kind = kind_of(path)
     if kind == "exported" and foreign.exportable(path) is None:
         raise foreign.cannot_read(path)

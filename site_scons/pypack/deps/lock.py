@@ -42,7 +42,11 @@ def read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a lock: {error}", hint="make it again", docs=_READ) from error
     if str(table.get("lock-version", "")).split(".")[0] != "1":
-        raise InputError(f"{path} has lock-version {table.get('lock-version')!r}; only 1.x is known", docs=_READ)
+        raise InputError(
+            f"{path} has lock-version {table.get('lock-version')!r}; only 1.x is known",
+            hint="make the lock with a tool that writes 1.0, or update pypack",
+            docs=_READ,
+        )
     return table
 
 

@@ -91,9 +91,9 @@ def read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file} is not UTF-8 (at line {line})", hint="save the file as UTF-8") from error
+        raise InputError(f"{file} is not UTF-8 (at line {line})", hint="save the file as UTF-8", docs=_READ) from error
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file} cannot be read: {error}", hint="mend the file") from error
+        raise InputError(f"{file} cannot be read: {error}", hint="mend the file", docs=_READ) from error
 
 
 def pyproject(file: Path) -> Manifest:
@@ -146,7 +146,9 @@ def script_table(file: Path) -> dict[str, Any] | None:
     if not blocks:
         return None
     if len(blocks) > 1:
-        raise InputError(f"{file} has {len(blocks)} blocks of inline metadata; one is allowed", docs=_READ)
+        raise InputError(
+            f"{file} has {len(blocks)} blocks of inline metadata; one is allowed", hint="join them", docs=_READ
+        )
     content = "".join(line[2:] if line.startswith("# ") else line[1:] for line in blocks[0].splitlines(keepends=True))
     try:
         return tomllib.loads(content)
@@ -171,7 +173,9 @@ def packed_metadata(file: Path) -> dict[str, str]:
             points = packed.read(names["entry_points.txt"]).decode("utf-8") if "entry_points.txt" in names else ""
             return {"metadata": packed.read(names["METADATA"]).decode("utf-8"), "points": points}
     except (OSError, zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} is no wheel: {error}", hint="name a file that a build backend made") from error
+        raise InputError(
+            f"{file} is no wheel: {error}", hint="name a file that a build backend made", docs=_READ
+        ) from error
 
 
 def of_metadata(file: Path, *, metadata: str, points: str) -> Manifest:

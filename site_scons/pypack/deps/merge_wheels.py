@@ -11,7 +11,7 @@ from pypack.base.notes import Note
 from pypack.bundle import joined
 from pypack.deps import contents
 from pypack.deps.wheels import SITE
-from pypack.errors import StepError
+from pypack.errors import StepError, did_you_mean
 from pypack.formats import paths, selection
 from pypack.formats.binaries import loading
 
@@ -41,7 +41,9 @@ def run_facts(context: Context) -> None:
     target: Target = context.unhashed["target"]
     parts = [contents.read(path) for path in context.inputs[1:]]
     for pattern in selection.unmatched(context.params["exclude"], context.params["names"]):
-        context.say(Note("exclude-packages", f"exclude_packages names {pattern}, and the lock has no such package"))
+        near = did_you_mean(pattern.partition(":")[0], context.params["names"])
+        text = f"exclude_packages names {pattern}, and the lock has no such package{near}"
+        context.say(Note("exclude-packages", text))
     dropped, kinds = merged(parts, container=target.container)
     added, runs = _read_pth(context, parts, kinds, windows=target.container == "pe")
     natives = _check_natives(context, parts, [SITE, *added])

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
+_DOCS = "docs/dependencies.md"
+
 _NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]+(.+?)\s*(?:#.*)?$")
 _INCLUDES = re.compile(r"-[rc]|--requirement\b|--constraint\b")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
@@ -24,7 +26,7 @@ _OPTIONS = re.compile(r"(^|\s+)--?[a-zA-Z].*$")
 def files(path: Path) -> list[Path]:
     """Return a requirements file and every file that it includes by ``-r`` or ``-c``, each once."""
     if path.is_dir():
-        raise InputError(f"{path} is a folder", hint="name a requirements file")
+        raise InputError(f"{path} is a folder", hint="name a requirements file", docs=_DOCS)
     paths: list[Path] = []
     waiting = [path]
     while waiting:
@@ -35,6 +37,7 @@ def files(path: Path) -> list[Path]:
             raise InputError(
                 f"requirements file {file} does not exist",
                 hint=f"it is included by {paths[-1]}" if paths else "check the path after -r / requirements=",
+                docs=_DOCS,
             )
         paths.append(file)
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -73,7 +76,9 @@ def uv_arguments(bare_lines: Iterable[str]) -> list[str]:
             arguments.append(f"--allow-insecure-host={value.strip()}")
         elif option == "--use-feature":
             raise InputError(
-                f"the requirements files have {line}, a feature of pip that is not heeded", hint="remove the line"
+                f"the requirements files have {line}, a feature of pip that is not heeded",
+                hint="remove the line",
+                docs=_DOCS,
             )
     return list(dict.fromkeys(arguments))
 

@@ -135,7 +135,11 @@ def run_uv(
                 check=False, encoding="utf-8", errors="replace", timeout=options.seconds,
             )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise StepError(f"{failure}: uv needs more than {options.seconds:.0f} s") from error
+        raise StepError(
+            f"{failure}: uv needs more than {options.seconds:.0f} s",
+            hint="try again, or look at the network",
+            docs=_READ,
+        ) from error
     if done.returncode:
         raise _explain_failure(done.stderr, failure, offline=options.settings.offline)
     for line in done.stderr.splitlines():

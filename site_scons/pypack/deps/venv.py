@@ -160,7 +160,7 @@ def run_installed(context: Context) -> None:
         for inside, path in distribution.files.items():
             builder.add_file(inside, path)
         if distribution.digest(None) != context.params["digest"]:
-            raise InputError(f"{distribution.info} changed while it was being bundled", hint="build again")
+            raise InputError(f"{distribution.info} changed while it was being bundled", hint="build again", docs=_READ)
         for name, point in distribution.commands.items():
             if f"bin/{name}.py" not in builder:
                 builder.add(f"bin/{name}.py", console_script(point))

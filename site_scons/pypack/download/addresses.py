@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pypack.download.pins import Pin
     from pypack.steps.step import Settings
 
+_DOCS = "docs/pins.md"
+
 DEBIAN_MIRROR = "PYPACK_DEBIAN_MIRROR"
 _INDEX_SECONDS = 24 * 3600.0
 _UV_SECONDS = 120.0
@@ -45,7 +47,9 @@ def resolve(address: str, pin: Pin, *, settings: Settings) -> str:
     if pypi:
         return _pypi(pypi[1], pypi[2], pin)
     raise InputError(
-        f"the address {address!r} is not understood", hint="write debian:SUITE/PACKAGE or pypi:NAME==VERSION"
+        f"the address {address!r} is not understood",
+        hint="write debian:SUITE/PACKAGE or pypi:NAME==VERSION",
+        docs=_DOCS,
     )
 
 
@@ -55,7 +59,9 @@ def resolve(address: str, pin: Pin, *, settings: Settings) -> str:
 def _debian(suite: str, package: str, pin: Pin, settings: Settings) -> str:
     bases = debian_mirrors()
     if not bases:
-        raise FetchError("no Debian mirror is known", hint=f"set {DEBIAN_MIRROR} to one (the address above its dists/)")
+        raise FetchError(
+            "no Debian mirror is known", hint=f"set {DEBIAN_MIRROR} to one (the address above its dists/)", docs=_DOCS
+        )
     faults = []
     for base in bases:
         try:
@@ -68,10 +74,14 @@ def _debian(suite: str, package: str, pin: Pin, settings: Settings) -> str:
             return f"{base}/{quote(path)}"
         raise FetchError(
             f"the pinned {pin.file} (sha256 {pin.sha256[:16]}…) is gone from Debian {suite}: "
-            f"no source package has it any more, {package} neither"
+            f"no source package has it any more, {package} neither",
+            hint="update pypack, or name a mirror that has it (PYPACK_MIRROR)",
+            docs=_DOCS,
         )
     raise FetchError(
-        f"no source index of Debian {suite} ({'; '.join(faults)})", hint=f"set {DEBIAN_MIRROR} to a mirror that has it"
+        f"no source index of Debian {suite} ({'; '.join(faults)})",
+        hint=f"set {DEBIAN_MIRROR} to a mirror that has it",
+        docs=_DOCS,
     )
 
 
@@ -145,7 +155,9 @@ def _pool_path(index: Path, package: str, sha256: str) -> str:
             other = other or f"{folder}/{file}"
     except (lzma.LZMAError, EOFError) as e:
         index.unlink()
-        raise FetchError(f"the sources index of Debian was damaged and has been removed: {e}", hint="try again") from e
+        raise FetchError(
+            f"the sources index of Debian was damaged and has been removed: {e}", hint="try again", docs=_DOCS
+        ) from e
     return other
 
 
@@ -179,7 +191,9 @@ def _pypi(name: str, version: str, pin: Pin) -> str:
         if file.get("hashes", {}).get("sha256") == pin.sha256:
             return str(file.get("url") or file["path"])
     raise FetchError(
-        f"none of the {len(files)} files of {name} {version} in the index has the pinned sha256 {pin.sha256[:16]}…"
+        f"none of the {len(files)} files of {name} {version} in the index has the pinned sha256 {pin.sha256[:16]}…",
+        hint="correct the pin, or name another address for it",
+        docs=_DOCS,
     )
 
 
@@ -200,11 +214,13 @@ def _uv_lock(requirement: str) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired as error:
         raise FetchError(
-            f"uv did not find {requirement} in {_UV_SECONDS} s", hint="see whether the index answers"
+            f"uv did not find {requirement} in {_UV_SECONDS} s", hint="see whether the index answers", docs=_DOCS
         ) from error
     if done.returncode:
         explanation = " ".join(urls.cleaned(done.stderr).split())
         raise FetchError(
-            f"uv cannot find {requirement}: {explanation[-600:]}", hint="see the index that UV_INDEX_URL names"
+            f"uv cannot find {requirement}: {explanation[-600:]}",
+            hint="see the index that UV_INDEX_URL names",
+            docs=_DOCS,
         )
     return tomllib.loads(done.stdout)

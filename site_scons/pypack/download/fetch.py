@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pypack.download.pins import Pin
 
+_DOCS = "docs/pins.md"
+
 
 _REMOTE = re.compile(r"(git\+)?(https?|ssh|git)://|debian:|pypi:")
 
@@ -68,7 +70,7 @@ def cached(pin: Pin) -> Path | None:
 def cache_path(pin: Pin) -> Path:
     """Return the path of the file of ``pin`` in the download cache; the file may not exist."""
     if pin.file in {"", ".", ".."} or set(pin.file) & set("/\\\0:"):
-        raise InputError(f"{pin.file!r} is not usable as a file name", hint="give the pin a plain `file`")
+        raise InputError(f"{pin.file!r} is not usable as a file name", hint="give the pin a plain `file`", docs=_DOCS)
     return folders.downloads() / pin.sha256 / pin.file
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pypack.download.pins import Pin
     from pypack.steps.step import Settings
 
+_DOCS = "docs/pins.md"
+
 _CHUNK = 1 << 20
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -39,10 +41,12 @@ def disk(pin: Pin, target: Path) -> Iterator[None]:
                 f"the disk is full: {pin.file}{size} does not fit into {folders.downloads()} "
                 f"(stopped after {megabytes(had)})",
                 hint="free some space, or set PYPACK_CACHE_DIR to a folder on another disk",
+                docs=_DOCS,
             ) from e
         raise FetchError(
             f"{pin.file} cannot be kept in {folders.downloads()}: {e.strerror or e}",
             hint="make that folder writable, or set PYPACK_CACHE_DIR to another one",
+            docs=_DOCS,
         ) from e
 
 

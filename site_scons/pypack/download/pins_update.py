@@ -23,6 +23,8 @@ from pypack.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_DOCS = "docs/pins.md"
+
 MINORS = ("3.12", "3.13", "3.14", "3.15")
 KINDS = ("install_only_stripped", "install_only")
 """The archives that serve as a runtime, the preferred one first."""
@@ -93,7 +95,9 @@ def installer_table() -> tuple[list[dict[str, Any]], str]:
         return json.loads(file.read_text(encoding="utf-8")), metadata.version("pbs-installer")
     except (ModuleNotFoundError, FileNotFoundError) as e:
         raise InputError(
-            "the table of pbs-installer is not there", hint="run this through nox, or: pip install pbs-installer"
+            "the table of pbs-installer is not there",
+            hint="run this through nox, or: pip install pbs-installer",
+            docs=_DOCS,
         ) from e
 
 

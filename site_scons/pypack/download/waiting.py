@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Settings
 
+_DOCS = "docs/pins.md"
+
 _LOCK_SECONDS = 3600.0
 
 
@@ -30,7 +32,7 @@ def locked(lock: Path, label: str, settings: Settings) -> Iterator[None]:
             held.acquire(timeout=_LOCK_SECONDS)
         except Timeout:
             raise FetchError(
-                f"another build has been fetching {label} for an hour", hint=f"end it, or remove {lock}"
+                f"another build has been fetching {label} for an hour", hint=f"end it, or remove {lock}", docs=_DOCS
             ) from None
     try:
         yield

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pypack.download.pins import Pin
     from pypack.steps.step import Context
 
+_DOCS = "docs/launcher.md"
+
 STANDARD = ("-std=c11", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
 """Language and feature macros of the launcher's sources."""
 WARNINGS = (
@@ -100,7 +102,9 @@ def sources(path: Path | None = None) -> Archive:
         row = tomllib.loads(file.read_text(encoding="utf-8"))["zstd"]
         strip, under = int(row["strip"]), str(row["under"])
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as e:
-        raise InputError(f"{file} cannot be used: {e}", hint="its head comment says what it must hold") from e
+        raise InputError(
+            f"{file} cannot be used: {e}", hint="its head comment says what it must hold", docs=_DOCS
+        ) from e
     pin = pins.from_row("zstd", row, faults)
     pins.raise_for(str(file), faults)
     assert pin is not None  # else there were faults
@@ -114,7 +118,7 @@ def c_files(target: Target, launch: str = "") -> list[Path]:
     """
     folder = folders.data("stubs")
     if not (folder / "main.c").is_file():
-        raise InputError(f"{folder} holds no main.c", hint="install scons-pypack anew")
+        raise InputError(f"{folder} holds no main.c", hint="install scons-pypack anew", docs=_DOCS)
     bodies = (f"os/{name}" for name in FORMATS[target.container].bodies)
     other_launch = folder / "os/posix" / ("exec.c" if (launch or target.launch) == "embed" else "embed.c")
     return sorted(

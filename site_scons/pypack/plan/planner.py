@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from pypack.base import files
+from pypack.base import files, variables
 from pypack.base.notes import Note
 from pypack.base.targets import floor_name, load, raised
 from pypack.bytecode import compiler_image
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from pypack.steps.cache import StepCache
     from pypack.steps.step import Settings
 
+_DOCS = "docs/settings.md"
+
 
 def bundles(
     project: Project, targets: Sequence[Target], *, build: Path, settings: Settings, cache: StepCache | None = None
@@ -45,7 +48,8 @@ def bundles(
     ``build`` is the folder of the locks and of the choices that hold until ``settings.upgrade``; ``cache`` has the
     locks of earlier builds, for when ``build`` is empty.
     """
-    for note in project.notes:
+    known = (*variables.OF_BUILDS, *variables.OF_BUNDLES)
+    for note in (*variables.notes(os.environ, known, kind="environment variable"), *project.notes):
         settings.say(note)
     entry_check.check(project)
     lock_metadata.check(
@@ -90,6 +94,7 @@ def _join_faults(faults: list[tuple[str, PypackError]], names: list[str]) -> Pyp
     return InputError(
         f"{len(faults)} of {len(names)} targets cannot be built:\n{message}",
         hint=f"mend that, or build the others: target={others}" if others else "mend that",
+        docs=_DOCS,
     )
 
 

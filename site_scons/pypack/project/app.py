@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pypack.project.program import Project
     from pypack.steps.step import Context
 
+_DOCS = "docs/settings.md"
+
 _TOOL_FILES = (
     "SConstruct", "noxfile.py", "pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "uv.lock",
     "pylock.toml", "pylock.*.toml",
@@ -73,7 +75,9 @@ def sources(project: Project) -> list[AppFile]:
         if not private or _file_id(path) not in private
     }
     if not paths:
-        raise InputError(f"{project.root} holds no file that could be bundled", hint="name the folder of a program")
+        raise InputError(
+            f"{project.root} holds no file that could be bundled", hint="name the folder of a program", docs=_DOCS
+        )
     listed = [AppFile(inside=_app_path(project.under, inside), path=path) for inside, path in paths.items()]
     return sorted(listed, key=lambda file: file.inside.encode())
 
@@ -129,7 +133,7 @@ def run_app(context: Context) -> None:
             if path not in builder:
                 builder.add(path, text.encode())
         if digest(project, None) != context.params["files"]:
-            raise InputError(f"{project.root} changed while it was being built", hint="build again")
+            raise InputError(f"{project.root} changed while it was being built", hint="build again", docs=_DOCS)
         builder.write(context.product)
 
 
@@ -174,7 +178,7 @@ def _add_bytecode(context: Context, builder: ImageBuilder, image: Path, bootstra
     for name, result in zip(bootstrap_sources, compiled, strict=True):
         if result.error:
             raise StepError(
-                f"the bootstrap does not compile for Python {minor}: {result.error}", hint="report this bug"
+                f"the bootstrap does not compile for Python {minor}: {result.error}", hint="report this bug", docs=_DOCS
             )
         builder.add(f"{name}.pyc", result.bytecode)
 
@@ -275,7 +279,9 @@ def _syntax_error(failed: list[compiling.Compiled]) -> StepError:
     errors = (compiled.error.replace(f"{starting.OWN_SITE}/", "app/", 1) for compiled in failed)
     message = "\n".join("\n".join(f"  {line}" for line in error.splitlines()) for error in errors)
     count = "a file" if len(failed) == 1 else f"{len(failed)} files"
-    return StepError(f"{count} of the app cannot be compiled:\n{message}", hint="mend the source, or exclude it")
+    return StepError(
+        f"{count} of the app cannot be compiled:\n{message}", hint="mend the source, or exclude it", docs=_DOCS
+    )
 
 
 def _walk_folder(project: Project) -> Iterator[tuple[str, Path]]:
@@ -295,7 +301,7 @@ def _included_files(project: Project) -> Iterator[tuple[str, Path]]:
     for pattern in project.include:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise InputError(
-                f"include {pattern!r} leaves the program's folder", hint="write it relative to that folder"
+                f"include {pattern!r} leaves the program's folder", hint="write it relative to that folder", docs=_DOCS
             )
         for path in sorted(project.root.glob(pattern)):
             if path.is_file():
@@ -314,7 +320,9 @@ def _is_output(path: Path, outputs: set[Path]) -> bool:
 
 def _refuse_loop(folder: Path) -> None:
     """Raise the error for a link to a folder above itself: links to folders are followed, and this one has no end."""
-    raise InputError(f"the link {folder} leads to a folder that it stands in", hint="remove it, or exclude it")
+    raise InputError(
+        f"the link {folder} leads to a folder that it stands in", hint="remove it, or exclude it", docs=_DOCS
+    )
 
 
 def _checked_file(path: Path) -> Path:
@@ -322,9 +330,11 @@ def _checked_file(path: Path) -> Path:
         mode = path.stat().st_mode
         path.name.encode()
     except (OSError, UnicodeEncodeError) as error:
-        raise InputError(f"{path!a} of the app cannot be read: {error}", hint="remove it, or exclude it") from error
+        raise InputError(
+            f"{path!a} of the app cannot be read: {error}", hint="remove it, or exclude it", docs=_DOCS
+        ) from error
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path} of the app is not a file", hint="remove it, or exclude it")
+        raise InputError(f"{path} of the app is not a file", hint="remove it, or exclude it", docs=_DOCS)
     return path
 
 

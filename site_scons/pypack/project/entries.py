@@ -83,13 +83,15 @@ def program_folder(app: Path | None, entry: str) -> tuple[Path, str]:
     if app is None and entry and (Path(entry).exists() or entry.endswith(".py") or "/" in entry or "\\" in entry):
         path = Path(entry).absolute()
         if not path.exists():
-            raise InputError(f"entry {entry} does not exist", hint="name a script, a package folder or module:function")
+            raise InputError(
+                f"entry {entry} does not exist", hint="name a script, a package folder or module:function", docs=_READ
+            )
         if path.is_dir():
             return path, ""
         return path.parent, path.name if _is_in_current_project(path) else f"./{path.name}"
     folder = (app or Path.cwd()).absolute()
     if not folder.exists():
-        raise InputError(f"{folder} does not exist", hint="name the folder of a program, or a script")
+        raise InputError(f"{folder} does not exist", hint="name the folder of a program, or a script", docs=_READ)
     if folder.suffix == ".whl":
         return folder, entry
     if folder.is_file():
@@ -180,10 +182,14 @@ def _find_in_folder(folder: Path) -> FoundEntry:
         if packages:
             names = ", ".join(main_file.name for main_file in packages)
             raise InputError(
-                f"{folder} has several packages that can be started: {names}", hint="choose one with --entry"
+                f"{folder} has several packages that can be started: {names}",
+                hint="choose one with --entry",
+                docs=_READ,
             )
     if (folder / "__init__.py").is_file():
-        raise InputError(f"package {folder} has no __main__.py", hint="add one, or name an entry as module:function")
+        raise InputError(
+            f"package {folder} has no __main__.py", hint="add one, or name an entry as module:function", docs=_READ
+        )
     return _find_script(folder)
 
 
@@ -252,7 +258,9 @@ def _package_entry(folder: Path) -> FoundEntry:
     if (folder / "__init__.py").is_file():
         name = folder.name
         if not _MODULE.fullmatch(name):
-            raise InputError(f"package folder {name!r} is not a module name", hint="rename it, or use --entry module")
+            raise InputError(
+                f"package folder {name!r} is not a module name", hint="rename it, or use --entry module", docs=_READ
+            )
         return FoundEntry(root=folder, under=name, entry=Entry(kind="module", name=name), stem=name)
     return FoundEntry(root=folder, entry=Entry(kind="script", name="__main__.py"), stem=folder.name)
 
@@ -268,18 +276,22 @@ def _named_entry(folder: Path, entry: str, commands: Mapping[str, str]) -> Found
         return _require_package(path)
     if entry.endswith(".py") or "/" in entry:
         raise InputError(
-            f"entry {entry} does not exist in {folder}", hint="name a script, a package or module:function"
+            f"entry {entry} does not exist in {folder}", hint="name a script, a package or module:function", docs=_READ
         )
     name, _, function = entry.partition(":")
     if not _MODULE.fullmatch(name) or (function and not _MODULE.fullmatch(function)):
-        raise InputError(f"entry {entry!r} is neither a path nor module:function", hint="write it as pkg.mod:func")
+        raise InputError(
+            f"entry {entry!r} is neither a path nor module:function", hint="write it as pkg.mod:func", docs=_READ
+        )
     kind: EntryKind = "function" if function else "module"
     root = _import_root(folder, name)
     if commands and not _has_module(root, name):
         hint = did_you_mean(entry, commands)
         if hint:
             raise InputError(
-                f"entry {entry!r} is neither a command of the project nor a module of it{hint}", docs=_READ
+                f"entry {entry!r} is neither a command of the project nor a module of it{hint}",
+                hint="name a command of [project.scripts], a module or a file",
+                docs=_READ,
             )
     return FoundEntry(root=root, entry=Entry(kind=kind, name=name, function=function), stem=name.split(".")[0])
 
@@ -290,7 +302,7 @@ def _import_root(folder: Path, module: str) -> Path:
 
 def _require_package(path: Path) -> FoundEntry:
     if not (path / "__main__.py").is_file():
-        raise InputError(f"{path} has no __main__.py", hint="add one, or name an entry as module:function")
+        raise InputError(f"{path} has no __main__.py", hint="add one, or name an entry as module:function", docs=_READ)
     return _package_entry(path)
 
 

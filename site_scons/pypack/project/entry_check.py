@@ -28,7 +28,9 @@ def check(project: Project) -> None:
     entry = project.entry
     if entry.kind == "script":
         if entry.name not in files:
-            raise InputError(f"entry {entry.name} is not among the app's files", hint="check include and exclude")
+            raise InputError(
+                f"entry {entry.name} is not among the app's files", hint="check include and exclude", docs=_READ
+            )
         return
     points = [point for _, point in entry.scripts]
     if entry.kind != "scripts":

@@ -134,7 +134,7 @@ def parse_variables(texts: Mapping[str, str], resolve: PathResolver) -> tuple[Bu
     known = variables()
     unknown = [f"unknown variable {name}={did_you_mean(name, known)}" for name in texts if name not in known]
     if unknown:
-        raise InputError("; ".join(unknown), hint="scons -h lists the variables")
+        raise InputError("; ".join(unknown), hint="scons -h lists the variables", docs=_DOCS)
     values = {known[name].name: _variable_value(known[name], text, resolve) for name, text in texts.items() if text}
     of_build = {name: value for name, value in values.items() if name not in TABLE}
     return record(BuildOptions, of_build), {name: value for name, value in values.items() if name in TABLE}
@@ -149,7 +149,7 @@ def record(kind: type[Record], values: Mapping[str, Any]) -> Record:
     record_type: type = kind
     faults = declare.faults(declared(record_type), values)
     if faults:
-        raise InputError("\n".join(faults), docs=_DOCS)
+        raise InputError("\n".join(faults), hint="type other values; --help lists them", docs=_DOCS)
     values_by_name: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
     }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pypack.deps.manifests import Manifest
     from pypack.project.entries import Entry
 
+_DOCS = "docs/settings.md"
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _WITH_EXTRAS = re.compile(r"(.+)\[([A-Za-z0-9._, -]+)\]")
 _RESERVED = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
@@ -137,6 +139,7 @@ def _settle_names(values: dict[str, Any], found_entry: entries.FoundEntry, manif
         raise InputError(
             f"{values['name']!r} cannot be the name of a file on every system",
             hint="choose letters, digits, '.', '_', '+', '-'",
+            docs=_DOCS,
         )
 
 
@@ -205,5 +208,5 @@ def _matching_wheels(pattern: Path) -> dict[Path, tuple[str, ...]]:
         raise InputError(f"there is no wheel {pattern}", hint="check the path", docs="docs/dependencies.md")
     wrong = [path.name for path in matching if path.suffix != ".whl"]
     if wrong:
-        raise InputError(f"{', '.join(wrong)}: not a wheel", hint="name files that end in .whl")
+        raise InputError(f"{', '.join(wrong)}: not a wheel", hint="name files that end in .whl", docs=_DOCS)
     return dict.fromkeys(matching, extras)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pypack.base.declare import Kind, Setting
 
+_DOCS = "docs/settings.md"
+
 _BEGIN, _END = "<!-- the table of settings: nox -s update_docs -->", "<!-- end of the table -->"
 _NOTES_BEGIN, _NOTES_END = "<!-- the table of notes: nox -s update_docs -->", "<!-- end of the table -->"
 _TEXT = '"…"'
@@ -69,7 +71,9 @@ def renewed(text: str, table: str = "") -> str:
     before, _, rest = text.partition(begin)
     _, end_marker, after = rest.partition(end)
     if not end_marker:
-        raise InputError(f"the page has no {begin} … {end}", hint="put the two lines where the table belongs")
+        raise InputError(
+            f"the page has no {begin} … {end}", hint="put the two lines where the table belongs", docs=_DOCS
+        )
     return f"{before}{table}{after}"
 
 

@@ -51,7 +51,7 @@ def check(settings: Mapping[str, Any], where: str) -> None:
     faults = declare.faults(TABLE, settings)
     if faults:
         message = "\n".join(f"  {fault}" for fault in faults)
-        raise InputError(f"{where} cannot be used:\n{message}", docs=_DOCS)
+        raise InputError(f"{where} cannot be used:\n{message}", hint="change these settings", docs=_DOCS)
 
 
 def _setting_name(name: str) -> str:

@@ -100,6 +100,7 @@ def make(context: Context) -> None:
         raise StepError(
             f"the step was planned by Python {context.params['version']} and is run by {interpreter.version}",
             hint="run the build again",
+            docs=_DOCS,
         )
     libraries = host_libraries.Libraries(interpreter.python, host_libraries.search_folders(interpreter.multiarch))
     parts = host_tree.plan(interpreter, layout, libraries)

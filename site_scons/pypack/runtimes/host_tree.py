@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pypack.runtimes.host_interpreter import Interpreter
     from pypack.runtimes.host_libraries import Libraries
 
+_DOCS = "docs/host-runtime.md"
+
 _SYSTEM_PREFIXES = {"/", "/usr", "/usr/local"}  # the same on every machine, and too common to replace
 _INSTALL = "/install"  # the prefix that python-build-standalone's files name, too
 
@@ -49,6 +51,7 @@ def plan(interpreter: Interpreter, layout: Layout, libraries: Libraries) -> Plan
         raise StepError(
             f"{interpreter.python} needs libraries that are not on this machine: {', '.join(program_needs.missing)}",
             hint="repair this Python, or choose another runtime with runtime=…",
+            docs=_DOCS,
         )
     libraries_by_name = dict(program_needs.found)
     modules: dict[str, Path] = {}

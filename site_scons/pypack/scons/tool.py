@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import SCons.Action
 
-from pypack.base import declare, files, folders, targets
+from pypack.base import declare, files, folders, targets, variables
 from pypack.base.declare import declared
 from pypack.base.notes import Note
 from pypack.bundle import trailer
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Step
 
+_DOCS = "docs/settings.md"
+
+_OWN = {"PYPACK_BUILD_PATH", "PYPACK_DISPLAY", "PYPACK_PRODUCERS", "PYPACK_SAY"}
+"""Construction variables that are not for users."""
 _DEFAULTS = {"PYPACK_BUILD": folders.PRODUCTS, "PYPACK_DIST": "dist", "PYPACK_OFFLINE": False, "PYPACK_VERBOSE": 0,
              "PYPACK_UPGRADE": False}  # fmt: skip
 
@@ -119,7 +123,9 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
     project, selected = request.project, request.targets
     output, report, sizes = request.options.out, request.options.report, request.options.sizes
     if output and len(selected) > 1:
-        raise InputError("out names one file, but there are several targets", hint="leave it out: dist/<target>/<name>")
+        raise InputError(
+            "out names one file, but there are several targets", hint="leave it out: dist/<target>/<name>", docs=_DOCS
+        )
     inner = _clone_environment(env)
     nodes_by_target = {
         target.name: _output_node(inner, output or _dist_path(inner, project.name, target)) for target in selected
@@ -133,6 +139,9 @@ def _bundle_nodes(env: Base, request: Request) -> list[File]:
         str(project.root), build_path / "memory" / "notes.json", project.quiet
     )
     settings = actions.settings(inner)
+    own = (*variables.OF_SCONS, *(name for name in inner.Dictionary() if name in _OWN))
+    for note in variables.notes(inner.Dictionary(), own, kind="construction variable"):
+        settings.say(note)
     producer = actions.producer(inner)
     if not inner.GetOption("clean"):
         folders.prepare_products(build_path)
@@ -187,7 +196,9 @@ def _report_node(env: Base, file: Path) -> File:
     node = _output_node(env, file)
     path = Path(node.get_abspath())
     if path.exists() and path.stat().st_size and not report.is_one(path):
-        raise InputError(f"{path} is there already, and is no report", hint="choose another name, or remove it")
+        raise InputError(
+            f"{path} is there already, and is no report", hint="choose another name, or remove it", docs=_DOCS
+        )
     return node
 
 
@@ -251,7 +262,7 @@ def _refuse_foreign_file(path: Path) -> None:
             verify.read(path)  # what was signed ends in a certificate
     except InputError as error:
         raise InputError(
-            f"{path} is there already, and is no bundle", hint="choose another name, or remove it"
+            f"{path} is there already, and is no bundle", hint="choose another name, or remove it", docs=_DOCS
         ) from error
 
 
@@ -296,7 +307,9 @@ def _node(env: Base, step: Step, *, output: File | None = None) -> File:
     if known_key == step.key:
         return node
     if known_key is not None:
-        raise InputError(f"two different things are to be made as {node}", hint="give one of them another name")
+        raise InputError(
+            f"two different things are to be made as {node}", hint="give one of them another name", docs=_DOCS
+        )
     node.attributes.pypack = step.key
     env.Command(node, env.Value(step.key), actions.StepAction(step, producer))
     env.NoCache(node)  # the step cache has it

@@ -25,7 +25,9 @@ class InterruptedBuildError(StepError):
     """Somebody has stopped the build."""
 
     def __init__(self) -> None:
-        super().__init__("the build was stopped", hint="build again: what is finished is kept")
+        super().__init__(
+            "the build was stopped", hint="build again: what is finished is kept", docs="docs/build-output.md"
+        )
 
 
 def check() -> None:

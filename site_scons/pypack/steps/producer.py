@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pypack.steps.cache import StepCache
     from pypack.steps.step import Settings
 
+_DOCS = "docs/build-output.md"
+
 _DAY = 86_400  # seconds
 
 
@@ -32,7 +34,9 @@ class FolderError(InputError):
     """There is a folder at the path of a file to write."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is a folder; a file is to be written there", hint="remove it, or choose another name")
+        super().__init__(
+            f"{path} is a folder; a file is to be written there", hint="remove it, or choose another name", docs=_DOCS
+        )
 
 
 class Producer:
@@ -161,10 +165,13 @@ class Producer:
             raise InputError(
                 f"another build in {self.build} replaced what {step.product} is made from",
                 hint="run one build in a folder at a time, and build again",
+                docs=_DOCS,
             )
         # a copy works its key out again
         if any(isinstance(step_input, Path) for step_input in step.inputs) and replace(step).key != step.key:
-            raise InputError(f"a file that {step.product} is made from changed meanwhile", hint="build again")
+            raise InputError(
+                f"a file that {step.product} is made from changed meanwhile", hint="build again", docs=_DOCS
+            )
 
     def _publish(self, step: Step, work: Path, path: Path) -> None:
         """Move a product to its path; there is a record of it only while it is whole."""

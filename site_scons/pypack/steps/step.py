@@ -27,6 +27,8 @@ from pypack.steps.display import Display
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+_DOCS = "docs/build-output.md"
+
 _TAIL_LINES = 25
 _HEARTBEAT_SECONDS = 15.0
 
@@ -92,6 +94,7 @@ class Context:
             raise StepError(
                 f"{arguments[0]} ended with code {process.returncode}:\n{tail}",
                 hint="run again with -vv (scons: verbose=2) to see every command",
+                docs=_DOCS,
             )
         return output
 
@@ -169,7 +172,7 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check the path") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint="check the path", docs=_DOCS) from error
 
 
 def lazy_import(reference: str) -> Callable[[Context], None]:

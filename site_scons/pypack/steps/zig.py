@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 REPRODUCIBLE = ("-g0", "-fno-sanitize=undefined", "-ffunction-sections", "-fdata-sections")
 """Flags for all that we compile: ``-g0`` keeps the build path out of the output; zig enables UBSan by default."""
 
@@ -31,7 +33,9 @@ def binary() -> Path:
     for name in ("zig", "zig.exe"):
         if (folder / name).is_file():
             return folder / name
-    raise StepError(f"the package ziglang in {folder} holds no zig", hint="install it again: pip install -U ziglang")
+    raise StepError(
+        f"the package ziglang in {folder} holds no zig", hint="install it again: pip install -U ziglang", docs=_DOCS
+    )
 
 
 def version() -> str:

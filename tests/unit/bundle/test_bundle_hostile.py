@@ -57,7 +57,7 @@ def answer(path, capsys):
         try:
             assert inspect.show(path, as_json=as_json) == 1
         except InputError as error:
-            assert str(error) == told
+            assert error.what == told
     capsys.readouterr()
     return told
 

@@ -229,7 +229,7 @@ def test_the_key_is_no_part_of_the_app(tmp_path):
         ('tool = "codesign"\np12 = "x"', ["sign.identity: codesign needs it", "sign.p12: codesign has no use for it"]),
         (
             'tool = "codesign"\nidentity = 5\npasword_env = "x"',
-            ["sign.pasword_env: not known (did you mean password_env", "sign.identity: must be a str, is 5"],
+            ["sign.pasword_env: not known (did you mean password_env", "sign.identity: must be a text, is 5"],
         ),
         ('tool = "rcodesign"\np12 = "gone.p12"\npassword_env = "X"', ["gone.p12, named in", "does not exist"]),
     ],

@@ -153,7 +153,7 @@ def test_settings_win_over_the_metadata(app):
 
 
 def test_faults_of_the_settings(app):
-    with pytest.raises(InputError, match=r"console: must be a bool, is 'no'"):
+    with pytest.raises(InputError, match=r"console: must be true or false, is 'no'"):
         app('[tool.pypack]\nconsole = "no"')
     with pytest.raises(InputError, match=r"icno: not known \(did you mean icon"):
         app('[tool.pypack]\nicno = "x.ico"')

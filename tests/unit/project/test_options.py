@@ -166,7 +166,7 @@ def test_what_is_said_of_one_build_is_typed_too():
         app=Path("/here/a,b"), out=Path("/here/x$y"), verbose=True, cache=Path("/here/c")
     )  # fmt: skip
     assert given == {"name": "n"}
-    with pytest.raises(InputError, match="jobs: must be a int, is 'many'"):
+    with pytest.raises(InputError, match="jobs: must be a number, is 'many'"):
         options.record(BuildOptions, {"jobs": "many"})
 
 

@@ -119,9 +119,9 @@ def test_a_build_has_the_paths_that_were_typed(tmp_path, monkeypatch):
 def test_a_wrong_option_is_told(tmp_path, capsys):
     (tmp_path / "main.py").write_text("")
     assert front.main(["build", "-j", "many", str(tmp_path)]) == 2
-    assert "jobs: must be a int, is 'many'" in capsys.readouterr().err
+    assert "jobs: must be a number, is 'many'" in capsys.readouterr().err
     assert front.main(["build", "--optimize", "many", str(tmp_path)]) == 2
-    assert "optimize: must be a int, is 'many'" in capsys.readouterr().err
+    assert "optimize: must be a number, is 'many'" in capsys.readouterr().err
 
 
 # --- the three ways ---------------------------------------------------------------------------------------------------

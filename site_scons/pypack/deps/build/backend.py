@@ -71,22 +71,27 @@ def read(tree: Path, label: str) -> Backend:
     file = tree / "pyproject.toml"
     if not file.is_file():
         if not (tree / "setup.py").is_file():
-            raise StepError(f"{label} is no Python project: it has neither pyproject.toml nor setup.py", hint=OTHER)
+            raise StepError(
+                f"{label} is no Python project: it has neither pyproject.toml nor setup.py", hint=OTHER, docs=READ
+            )
         return Backend(name=_LEGACY, requires=("setuptools>=40.8.0",))
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StepError(f"the pyproject.toml of {label} cannot be read: {error}", hint="mend it, or tell its authors"
-            ) from error  # fmt: skip
+        raise StepError(
+            f"the pyproject.toml of {label} cannot be read: {error}", hint="mend it, or tell its authors", docs=READ
+        ) from error
     system = table.get("build-system", {"requires": ["setuptools>=40.8.0"]})
     requires = system.get("requires") if isinstance(system, dict) else None
     name, path = (
         (system.get("build-backend", _LEGACY), system.get("backend-path", [])) if requires is not None else ("", [])
     )
     if not _is_list_of_strings(requires) or not _is_list_of_strings(path) or not isinstance(name, str) or not name:
-        raise StepError(f"[build-system] of {label} is not as PEP 517 wants it", hint="mend it, or tell its authors")
+        raise StepError(
+            f"[build-system] of {label} is not as PEP 517 wants it", hint="mend it, or tell its authors", docs=READ
+        )
     if any(part.startswith("/") or ".." in re.split(r"[/\\]", part) for part in path):
-        raise StepError(f"the backend-path of {label} leaves its tree", hint="mend it, or tell its authors")
+        raise StepError(f"the backend-path of {label} leaves its tree", hint="mend it, or tell its authors", docs=READ)
     return Backend(name=name, requires=tuple(requires or ()), path=tuple(path))
 
 
@@ -118,7 +123,9 @@ def refuse(tree: Path, label: str, python: str, *, is_folder: bool = False, on_m
         return  # what is no specifier is left to the backend
     if not fits:
         raise StepError(
-            f"{label} needs Python {needed}, and this is built for {python}", hint="ask for another --python or version"
+            f"{label} needs Python {needed}, and this is built for {python}",
+            hint="ask for another --python or version",
+            docs=READ,
         )
 
 

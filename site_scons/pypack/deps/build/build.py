@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pypack.deps.build.requires import Requirements
     from pypack.steps.step import Context
 
+_DOCS = "docs/dependencies.md"
+
 
 def run(context: Context) -> None:
     """Step: tree, build interpreter (runtime and dev image of the target) -> wheel archive.
@@ -93,6 +95,7 @@ def _build_wheel(environment: BuildEnvironment, *, native: bool) -> str:
         raise StepError(
             f"{environment.label} cannot be built: its backend {environment.backend.name} made no wheel",
             hint=backend.OTHER,
+            docs=_DOCS,
         )
     return name
 
@@ -102,7 +105,11 @@ def _check(wheel: Path, params: Any, accepted: set[Tag]) -> None:  # noqa: ANN40
     try:
         name, version, _, wheel_tags = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as error:
-        raise StepError(f"{params['label']} was built to {wheel.name}, which is no wheel's name: {error}") from error
+        raise StepError(
+            f"{params['label']} was built to {wheel.name}, which is no wheel's name: {error}",
+            hint="tell its authors",
+            docs=_DOCS,
+        ) from error
     expected_name, expected_version = params["distribution"], params["version"]
     if name != canonicalize_name(expected_name) or (expected_version and Version(expected_version) != version):
         raise StepError(f"{params['label']} was built to {wheel.name}: another name or version than the lock has",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_DOCS = "docs/dependencies.md"
+
 _VARIABLES = ("UV_BUILD_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
 """Variables that name requirements files, with blanks between them."""
 
@@ -35,7 +37,9 @@ def _of_variables(folder: Path) -> Iterator[str]:
             try:
                 text = (folder / word).read_text(encoding="utf-8")
             except OSError as error:
-                raise InputError(f"{variable} names {word}, which cannot be read: {error}", hint="mend it") from error
+                raise InputError(
+                    f"{variable} names {word}, which cannot be read: {error}", hint="mend it", docs=_DOCS
+                ) from error
             yield from (
                 line for row in text.splitlines() if (line := row.partition(" #")[0].strip()) and line[0] != "#"
             )

@@ -67,6 +67,7 @@ def _fetch(pin: Pin, row: Mapping[str, Any], settings: Settings, addresses: Mapp
         except DownloadError as error:
             raise FetchError(
                 f"commit {commit[:12]} of {urls.shown(url)} cannot be fetched: {error.reason}",
+                hint="check the address, the network and the login",
                 docs="docs/dependencies.md",
             ) from error
         sha256 = file_digest(archive)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pypack.base.targets import Target
 
+_DOCS = "docs/dependencies.md"
+
 MODULE = "_sysconfigdata_pypack"
 """Name of the module of variables, which stands beside the build interpreter's own."""
 
@@ -63,7 +65,9 @@ def prepare(runtime: Path, dev: Path, deps: Path, *, arch: str, stdlib: str, inc
         (deps / part).mkdir(parents=True)
     unpack(dev, deps, only=lambda member: member.path.startswith(("include/", "lib/lib")) and member.kind == "file")
     if not (deps / include / "Python.h").is_file():
-        raise StepError("the target's Python comes without headers, so that nothing can be compiled for it", hint=OTHER)
+        raise StepError(
+            "the target's Python comes without headers, so that nothing can be compiled for it", hint=OTHER, docs=_DOCS
+        )
     variables = _variables(runtime, stdlib)
     return Facts(machine=arch, platform=f"linux-{arch}", variables={**variables, **_zig(str(deps / include))})
 

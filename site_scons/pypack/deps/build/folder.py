@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pypack.deps.build.repository import Repository
     from pypack.steps.step import Context
 
+_DOCS = "docs/dependencies.md"
+
 _READ_BY_BUILDS = ("*.txt", "*.in", "*.toml", "*.cfg", "requirements*/*", "VERSION*")
 _EDITABLE = re.compile(r"^(?:-e|--editable)[ =]+")
 _NAMED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^]]*\])?\s*@\s*")
@@ -56,7 +58,7 @@ def read(path: Path, memory: Path | None) -> Folder:
     """Walk a project and hash it; ``memory`` is a folder for the hashes of files that did not change since."""
     if not (path / "pyproject.toml").is_file() and not (path / "setup.py").is_file():
         problem = "has neither pyproject.toml nor setup.py" if path.is_dir() else "does not exist"
-        raise InputError(f"the local project {path} {problem}", hint="name the folder of a Python project")
+        raise InputError(f"the local project {path} {problem}", hint="name the folder of a Python project", docs=_DOCS)
     # what a build may look at; its own leftovers, virtual environments and caches would only change it
     written = _written_patterns(path)
     found = walk_project(path, skip=lambda file: file.parent == path and matches(file.name, written), all_names=True)
@@ -241,6 +243,7 @@ def run_gather(context: Context) -> None:
             raise InputError(
                 f"{project.path} changes while it is being built: {', '.join(changed[:5])}",
                 hint="build again, and stop what writes there",
+                docs=_DOCS,
             )
         builder.write(context.product)
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from pypack.errors import InputError
 
+_DOCS = "docs/dependencies.md"
+
 _MOST_FILES = 5000
 """Files of a repository outside of a project up to which a build sees them all; else only those on the way to it."""
 _QUIET = {
@@ -89,7 +91,7 @@ def write_copy(repository: Repository, tree: Path) -> None:
     """
     top, folder = repository.top, tree / ".git"
     if (current := read(top)) is None or current.digest != repository.digest:
-        raise InputError(f"the git repository {top} changed while it was being built", hint="build again")
+        raise InputError(f"the git repository {top} changed while it was being built", hint="build again", docs=_DOCS)
     for name in ("objects/info", "refs/heads", "refs/tags", "info"):
         (folder / name).mkdir(parents=True)
     common = Path(_path(top, "--git-common-dir"))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pypack.runtimes.cpython.source_build import SourceBuild
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 _BUILT_IN = re.compile(r'^\s*\{"(\w+)", PyInit_', re.MULTILINE)
 _NEVER = frozenset({"__pycache__", "test", "tests", "idle_test"})
 
@@ -47,6 +49,7 @@ def check_floor(image: Path, floor: str) -> None:
         raise StepError(
             f"cpython: what was built needs {needed}, but the target's floor is glibc {floor}",
             hint="look at how that file is linked; zig's target in runtimes/targets.toml names the glibc",
+            docs=_DOCS,
         )
 
 
@@ -87,6 +90,7 @@ def _check_modules(build: SourceBuild) -> None:
         raise StepError(
             f"cpython: these modules were not built: {', '.join(missing)}",
             hint="run again with -vv and look for what configure says about them",
+            docs=_DOCS,
         )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pypack.runtimes.cpython.source_build import SourceBuild
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 _MODULE = """\
 prefix=${{pcfiledir}}/../..
 includedir=${{prefix}}/include
@@ -78,6 +80,7 @@ def _collect(build: SourceBuild, recipe: Mapping[str, Any], archives: list[Path]
             raise StepError(
                 f"{build.params['name']}: its build made no {path.name}",
                 hint="run again with -vv to see every command",
+                docs=_DOCS,
             )
         builder.add_file(f"lib/{path.name}", path)
     for name, libs in recipe.get("modules", {}).items():
@@ -90,6 +93,8 @@ def _glob(folder: Path, pattern: str) -> list[Path]:
     files = sorted(folder.glob(pattern))
     if not files:
         raise StepError(
-            f"there is no file {pattern!r} in the sources", hint="correct the recipe in runtimes/sources.toml"
+            f"there is no file {pattern!r} in the sources",
+            hint="correct the recipe in runtimes/sources.toml",
+            docs=_DOCS,
         )
     return files

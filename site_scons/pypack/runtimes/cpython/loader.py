@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pypack.runtimes.cpython.source_build import SourceBuild
     from pypack.steps.step import Context
 
+_DOCS = "docs/source-runtime.md"
+
 _NAMES = frozenset({"dlopen", "exp", "malloc", "memcpy", "pthread_create", "statx", "strlen"})
 """Some symbols that a loader must export: of the C library, and some that the compiler has built-ins for."""
 
@@ -74,6 +76,7 @@ def _check_loader(file: Path, target: str) -> None:
         raise StepError(
             f"musl: its build made no loader for {target}, but {binary or 'no shared library'}",
             hint="look at how lib/libc.so is linked; -vv shows every command",
+            docs=_DOCS,
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pypack.errors import StepError
+from pypack.errors import StepError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,7 +132,8 @@ def _patch(folder: Path, row: Mapping[str, Any], faults: list[str]) -> Patch | N
     if missing:
         faults.append(f"patch {name}: {', '.join(missing)} missing")
     if extra:
-        faults.append(f"patch {name}: {', '.join(extra)} not known")
+        near = "".join(did_you_mean(key, _FIELDS | _OPTIONAL) for key in extra)
+        faults.append(f"patch {name}: {', '.join(extra)} not known{near}")
     if missing or extra:
         return None
     file = folder / name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pypack.base import folders, targets
 from pypack.download import pins
-from pypack.errors import InputError
+from pypack.errors import InputError, did_you_mean
 from pypack.runtimes.cpython import patches
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pypack.download.pins import Pin
     from pypack.runtimes.cpython.patches import Patch
+
+_DOCS = "docs/source-runtime.md"
 
 Kind = Literal["static", "shared"]
 """What is built: one executable without a loader, or libpython and extension modules as shared libraries."""
@@ -137,7 +139,9 @@ def _load_cached(file: Path, changed: int) -> Table:
     faults += _dangling_references(complete, set(rows), known_patches, packages)
     if faults:
         message = "\n".join(f"  {fault}" for fault in faults)
-        raise InputError(f"{file} cannot be used:\n{message}", hint="complete it; its head comment explains the fields")
+        raise InputError(
+            f"{file} cannot be used:\n{message}", hint="complete it; its head comment explains the fields", docs=_DOCS
+        )
     cpython, loader = complete.pop("cpython"), complete.pop("musl", None)
     return Table(cpython=cpython, loader=loader, libraries=complete, variants=variants, packages=packages)
 
@@ -160,10 +164,13 @@ def _source(
     special = row.get("for", {})
     parts = [(name, row, _PIN | _COMMON | recipe | {"for"})]
     parts += [(f"{name}.for.{word}", more, recipe) for word, more in special.items()]
-    faults += [f"{name}.for.{word}: no target has such a word" for word in sorted(special.keys() - _words())]
+    faults += [
+        f"{name}.for.{word}: no target has such a word{did_you_mean(word, _words())}"
+        for word in sorted(special.keys() - _words())
+    ]
     for where, part, names in parts:
         extra = sorted(part.keys() - names)
-        faults += [f"{where}: {', '.join(extra)} not known"] if extra else []
+        faults += [f"{where}: {key} not known{did_you_mean(key, names)}" for key in extra]
         faults += [
             f"{where}: {key} must be a list" for key in sorted(_LISTS & part.keys()) if type(part[key]) is not list
         ]
@@ -198,7 +205,9 @@ def _variants(name: str, row: Mapping[str, Any], faults: list[str]) -> tuple[Var
         return ()
     kinds: Iterable[Any] = row["kinds"]
     faults += [
-        f"target {name}: kind {kind!r} is not known ({', '.join(_KINDS)})" for kind in kinds if kind not in _KINDS
+        f"target {name}: kind {kind!r} is not known ({', '.join(_KINDS)}){did_you_mean(str(kind), _KINDS)}"
+        for kind in kinds
+        if kind not in _KINDS
     ]
     return tuple(
         Variant(target=name, kind=kind, usual=index == 0, triple=row["triple"], words=row["words"])
