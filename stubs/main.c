@@ -62,7 +62,7 @@ static int find_bundle(struct launcher *launcher)
         if (error) {
             if (code == EXIT_NO_SELF)
                 fault_set(&launcher->fault, EXIT_NO_SELF,
-                          "mount /proc, or start the program by its full path; it must be readable",
+                          "start the program by its full path; it must be readable, and /proc should be mounted",
                           "this program cannot read its own file: %s", system_text(error));
             continue;
         }

@@ -24,6 +24,7 @@
 #include "format/trailer.h"
 #include "self_clean.h"
 #include "self_info.h"
+#include "self_words.h"
 #include "unpack/sinks.h"
 #include "unpack/unpack.h"
 
@@ -241,6 +242,16 @@ static int extract_to_cache(struct launcher *launcher)
     return code;
 }
 
+static int refuse_word(struct launcher *launcher, const char *word)
+{
+    static const char remedy[] = "use PYPACK_SELF=info, info-json, check, verify, extract or clean";
+    const char *near = self_near_word(word);
+    if (near)
+        return fault_set(&launcher->fault, EXIT_BAD_WORD, remedy, "PYPACK_SELF=%s is not known (did you mean %s?)", word,
+                         near);
+    return fault_set(&launcher->fault, EXIT_BAD_WORD, remedy, "PYPACK_SELF=%s is not known", word);
+}
+
 int self_command(struct launcher *launcher, const char *word)
 {
     if (strcmp(word, "info") == 0)
@@ -255,6 +266,5 @@ int self_command(struct launcher *launcher, const char *word)
         return cache_use_first(launcher, extract_to_cache);
     if (strcmp(word, "clean") == 0)
         return self_clean(launcher);
-    return fault_set(&launcher->fault, EXIT_BAD_WORD, "use PYPACK_SELF=info, info-json, check, verify, extract or clean",
-                     "PYPACK_SELF=%s is not known", word);
+    return refuse_word(launcher, word);
 }

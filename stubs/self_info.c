@@ -96,12 +96,19 @@ static void describe_json(const struct launcher *launcher, struct text *json)
     text_format(json, "], \"prepared\": %s}\n", launcher->root && app_is_present(launcher) ? "true" : "false");
 }
 
+/* Megabytes with one digit, rounded up. */
+static void add_size(struct text *lines, uint64_t bytes)
+{
+    uint64_t tenths = bytes / 100000 + (bytes % 100000 ? 1 : 0);
+    text_format(lines, "%llu.%u MB", (unsigned long long)(tenths / 10), (unsigned)(tenths % 10));
+}
+
 static void describe(const struct launcher *launcher, struct text *lines)
 {
     const struct bundle *bundle = &launcher->bundle;
     const char *version = bundle->launch.version;
     text_format(lines, "name     %s\nversion  %s\ntarget   %s\nid       %s\nbundle   %s\n", bundle->launch.name,
-                version ? version : "not told", bundle->launch.target, bundle->id, launcher->path.data);
+                version ? version : "unknown", bundle->launch.target, bundle->id, launcher->path.data);
     if (launcher->root)
         text_format(lines, "cache    %s (%s)%s\n", launcher->root->path, launcher->root->origin,
                     launcher->read_only ? ", the administrator's" : "");
@@ -110,11 +117,13 @@ static void describe(const struct launcher *launcher, struct text *lines)
     for (unsigned i = 0; i < bundle->layer_count; i++) {
         const struct layer *layer = &bundle->layers[i];
         bool there = launcher->root && layer_is_present(launcher, layer);
-        text_format(lines, "%-8s %s  %llu bytes, %llu unpacked, %s\n", layer_name(layer->kind), layer->folder,
-                    (unsigned long long)layer->size, (unsigned long long)layer->unpacked,
-                    there ? "in the cache" : "not in the cache");
+        text_format(lines, "%-8s %s  ", layer_name(layer->kind), layer->folder);
+        add_size(lines, layer->size);
+        text_add(lines, ", unpacked ");
+        add_size(lines, layer->unpacked);
+        text_format(lines, ", %s\n", there ? "in the cache" : "not in the cache");
     }
-    text_format(lines, "start    %s\n", launcher->root && app_is_present(launcher) ? "prepared" : "not prepared");
+    text_format(lines, "start    %s\n", launcher->root && app_is_present(launcher) ? "prepared" : "not prepared: the first start does that");
 }
 
 static void print_facts(const struct launcher *launcher, void (*how)(const struct launcher *, struct text *))

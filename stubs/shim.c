@@ -72,7 +72,7 @@ static int report_unusable(struct launcher *launcher, const char *path, const ch
 {
     return fault_set(&launcher->fault, EXIT_NO_START,
                      "remove the folder that this file is in, and start the program itself again",
-                     "the program's interpreter cannot be started, %s cannot be used: %s", path, why);
+                     "a part of the program cannot be started, %s cannot be used: %s", path, why);
 }
 
 static oserr read_whole(const char *path, char **bytes, size_t *size)

@@ -41,7 +41,7 @@ void memory_set_program(const char *name)
 _Noreturn void memory_report_none(void)
 {
     static const char block[] = ": the system has no more memory for it\n"
-                                "  -> end other programs, or raise the limit (ulimit -v)\n"
+                                "  -> end other programs, then start it again\n"
                                 "  (exit code 107)\n";
     system_show_error(program, strlen(program));
     system_show_error(block, sizeof block - 1);

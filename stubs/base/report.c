@@ -11,6 +11,7 @@
 
 #define MILLISECOND UINT64_C(1000000)
 #define STAMP_EVERY (5000 * MILLISECOND)
+#define BAR 20 /* columns */
 
 int fault_set(struct fault *fault, int code, const char *remedy, const char *format, ...)
 {
@@ -73,6 +74,15 @@ void progress_begin(struct progress *progress, const struct report *report, cons
     progress->terminal = system_is_terminal();
 }
 
+static void add_bar(struct text *line, uint64_t done, uint64_t total)
+{
+    unsigned full = done < total ? (unsigned)(done * BAR / total) : BAR;
+    text_add(line, " [");
+    for (unsigned i = 0; i < BAR; i++)
+        text_add(line, i < full ? "#" : ".");
+    text_format(line, "] %u%%", done < total ? (unsigned)(done * 100 / total) : 100);
+}
+
 void progress_show(struct progress *progress)
 {
     if (!progress->terminal && progress->lock == NO_HANDLE)
@@ -90,7 +100,7 @@ void progress_show(struct progress *progress)
     struct text line = {0};
     text_format(&line, "\r\033[K%s: %s", progress->report->name, progress->doing);
     if (progress->total)
-        text_format(&line, " %u%%", (unsigned)(atomic_load(&progress->done) * 100 / progress->total));
+        add_bar(&line, atomic_load(&progress->done), progress->total);
     system_write_error(line.data, line.size);
     text_free(&line);
 }

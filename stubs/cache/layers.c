@@ -64,7 +64,7 @@ static int make_layer(struct launcher *launcher, const struct layer *layer, bool
         return code;
     struct progress progress;
     struct sink_maker maker = {.make = writing_sink, .folder = draft};
-    progress_begin(&progress, &launcher->report, "unpacking (first start only)", layer->unpacked);
+    progress_begin(&progress, &launcher->report, "preparing for the first start", layer->unpacked);
     progress.lock = lock;
     code = unpack_layer(launcher->file, layer, &maker, &progress, &launcher->fault);
     progress_end(&progress);

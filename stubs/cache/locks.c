@@ -36,7 +36,7 @@ static void wait_for_lock(struct launcher *launcher, const char *path, handle *l
 {
     int64_t shown = INT64_MIN / 2;
     struct progress progress;
-    progress_begin(&progress, &launcher->report, "another process is unpacking, waiting for it", 0);
+    progress_begin(&progress, &launcher->report, "waiting for another start, which is preparing it", 0);
     has_shown_life(*lock, &shown);
     oserr error = lock_try(*lock, false);
     while (system_classify(error) == CLASS_BUSY && launcher->waited < LOCK_SECONDS * 1000U) {

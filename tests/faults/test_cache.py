@@ -353,14 +353,32 @@ def test_self_clean_of_a_folder_without_its_settings(hello, cache):
 def test_self_unknown_word(hello, cache):
     done = run([hello], environment(cache, PYPACK_SELF="inof"))
     assert done.returncode == 109
+    assert "PYPACK_SELF=inof is not known (did you mean info?)" in done.stderr
     assert "info, info-json, check, verify, extract or clean" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("verfy", "verify"), ("ifno", "info"), ("infojson", "info-json"), ("chek", "check"), ("clan", "clean"),
+        ("extractt", "extract"), ("", None), ("1", None), ("x" * 400, None), ("run", None), ("ä" * 8, None),
+    ],
+)  # fmt: skip
+def test_near_words(hello, cache, word, near):
+    done = run([hello], environment(cache, PYPACK_SELF=word))
+    if word == "":
+        assert done.returncode != 109  # as if it were not set
+    else:
+        assert done.returncode == 109
+        assert (f"(did you mean {near}?)" in done.stderr) if near else ("did you mean" not in done.stderr)
 
 
 def test_python_that_is_no_program(tmp_path, cache):
     made = recipe(runtime=[File(path="bin/python3", data=b"\x7fELFnothing", executable=True)], sentinels=())
     done = run([write(tmp_path / "odd", bundle(launcher(), made))], environment(cache))
     assert done.returncode == 106
-    assert "Python cannot be started" in done.stderr
+    assert "the program cannot be started" in done.stderr
+    assert "Python" not in done.stderr
 
 
 @pytest.mark.parametrize("needed", ["2.17", ""])

@@ -348,7 +348,10 @@ def test_terminal_gets_one_line_that_goes_away(tmp_path, cache):
         pass
     os.close(above)
     assert process.wait() == 0
-    assert b"big: unpacking (first start only)" in shown
+    assert re.search(rb"big: preparing for the first start \[#*\.*\] \d+%", shown)
+    bars = re.findall(rb"\[(#*\.*)\] (\d+)%", shown)
+    assert {len(bar) for bar, _ in bars} == {20}
+    assert all(bar.count(b"#") == int(percent) // 5 for bar, percent in bars)
     assert shown.endswith(b"\r\x1b[K")
 
 
