@@ -57,6 +57,6 @@ bool is_child_command(char *const *words)
 int refuse_child(struct launcher *launcher)
 {
     return fault_set(&launcher->fault, EXIT_CHILD,
-                     "start children by sys.executable, and set no other executable for multiprocessing",
-                     "this is the program, and it was started as an interpreter for one of its own children");
+                     "tell whoever made it: children are started by sys.executable, and multiprocessing is given no other executable",
+                     "the program has started itself again by mistake, in the place of a helper of its own (sys.executable)");
 }

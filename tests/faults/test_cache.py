@@ -109,7 +109,7 @@ def test_one_error_names_each_place_and_its_reason(hello, tmp_path):
         "TMPDIR",
         "it is not a folder",
         "No such file",
-        "-> set PYPACK_CACHE_DIR",
+        "-> free some space on the disk; or set the variable PYPACK_CACHE_DIR",
     ):
         assert word in done.stderr, word
     assert done.stderr.startswith("hello: ")

@@ -22,7 +22,8 @@ def main():
     packed.close()
     why = not_here(facts)
     if why:
-        sys.stderr.write("%s: %s; %s\n" % (facts["name"], refused, why))
+        told = "%s: %s; %s\n  -> ask whoever made it for one for this system\n"
+        sys.stderr.write(told % (facts["name"], refused, why))
         sys.exit(1)
     run(bundle, facts["entry"])
 

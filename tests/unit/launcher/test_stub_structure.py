@@ -35,6 +35,38 @@ BELOW = {
 SYSTEMS = {name: targets.load()[name] for name in ("linux-musl-x86_64", "macos-aarch64", "windows-x86_64")}
 
 
+FAULT = re.compile(r"fault_set\((?:[^;]|;(?=[^;\n]*\"))*;")
+TEXT = re.compile(r'"((?:\\.|[^"\\\n])*)"')
+
+
+def faults() -> list[tuple[str, str, list[str]]]:
+    """Return the file, the code and the texts of each call that says what is wrong."""
+    return [
+        (file, call.split(",")[1].strip(), TEXT.findall(call))
+        for file, source in SOURCES.items()
+        if file.endswith(".c")
+        for call in FAULT.findall(source)
+        if not call.startswith("fault_set(struct")
+    ]
+
+
+def test_messages_speak_to_people_who_have_never_heard_of_python():
+    """The word of the environment may be typed, and sys.executable is said to those who made the program."""
+    told = [(file, text) for file, _, texts in faults() for text in texts]
+    assert len(told) > 60
+    odd = re.compile(r"\b(python|pypack|libpython|interpreter|dlopen|stub|runtime)\b", re.IGNORECASE)
+    assert [(file, text) for file, text in told if odd.search(text.replace("PYPACK_", ""))] == []
+
+
+def test_each_fault_says_what_to_do():
+    """Where a folder cannot be used the next is tried, and one message names them all; damage is told by its finder."""
+    silent = [
+        (file, texts) for file, code, texts in faults()
+        if code not in {"TRY_NEXT_CACHE", "EXIT_DAMAGED"} and texts and texts[0] == ""
+    ]  # fmt: skip
+    assert silent == []
+
+
 def folder_of(file: str) -> str:
     return file.rpartition("/")[0]
 
