@@ -4,7 +4,7 @@ This package is the command ``pypack``, and a tool for SCons at the same time::
 
     import pypack
 
-    env = Environment(tools=[pypack.generate])
+    env: pypack.Environment = Environment(tools=[pypack.generate])
     env.PyBundle("greet", app="examples/greet", target="linux-musl-x86_64")
 """
 
@@ -17,7 +17,9 @@ from pypack.base.version import __version__
 if TYPE_CHECKING:
     from SCons.Environment import Base
 
-__all__ = ["__version__", "exists", "generate"]
+    from pypack.environment import Environment
+
+__all__ = ["Environment", "__version__", "exists", "generate"]
 
 
 def exists(env: Base) -> bool:
@@ -31,3 +33,11 @@ def generate(env: Base, **settings: Any) -> None:  # noqa: ANN401 - SCons hands 
     from pypack.scons import tool
 
     tool.install(env, **settings)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Environment":  # for annotations; SCons loads the tool in every build
+        from pypack.environment import Environment
+
+        return Environment
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

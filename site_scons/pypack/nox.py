@@ -1,12 +1,12 @@
-"""Helpers for a noxfile: sessions that build bundles.
+"""Builds bundles in sessions of a noxfile::
 
 import nox
 import pypack.nox
 
 @nox.session(python=False)
-def bundle(session):
+def bundle(session: nox.Session) -> None:
     for path in pypack.nox.bundle(session, "linux-musl-x86_64"):
-        session.run(path, "--version", external=True)
+        session.run(str(path), "--version", external=True)
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ ROOMS = (
 """From the lowest to the highest: a room imports from itself and from those before it."""
 APART = {"bootstrap", "data"}
 """Programs that run elsewhere, and what a wheel carries."""
-TOP = {"pypack", "pypack.__main__", "pypack.errors", "pypack.nox"}
+TOP = {"pypack", "pypack.__main__", "pypack.environment", "pypack.errors", "pypack.nox"}
 
 
 def modules() -> dict[str, Path]:

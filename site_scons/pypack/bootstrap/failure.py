@@ -47,7 +47,9 @@ def damage(layer, inside, words, program, verify_hint):
 
 def hint(path, program):
     told = "%s: %s is among the program's own files, which are read-only since programs share them\n" % (program, path)
-    return told + "  -> tell whoever made it: data belongs into a folder of the user; the package platformdirs names it\n"
+    return (
+        told + "  -> tell whoever made it: data belongs into a folder of the user; the package platformdirs names it\n"
+    )
 
 
 def chain(error):

@@ -1,4 +1,4 @@
-"""Generates the tables in docs/settings.md and docs/build-output.md, and the JSON schema of ``[tool.pypack]``.
+"""Generates the tables in docs/settings.md and docs/build-output.md, the JSON schema of ``[tool.pypack]``, and types.
 
 ``python -m pypack.project.settings_docs docs`` writes them; with ``--check`` it only says whether they are current.
 """
@@ -15,7 +15,7 @@ from pypack.base.declare import declared
 from pypack.bundle import identity
 from pypack.download.pins import Row
 from pypack.errors import InputError
-from pypack.project import options
+from pypack.project import environment_types, options
 from pypack.project.settings import TABLE
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def files(folder: Path) -> dict[Path, str]:
     """Return the current text of each generated file below ``docs/``."""
     page, editors, output = folder / "settings.md", folder / "pypack.schema.json", folder / "build-output.md"
     return {
+        folder.parent / "site_scons/pypack/environment.pyi": environment_types.text(),
         output: renewed(output.read_text(encoding="utf-8"), notes_markdown()),
         page: renewed(page.read_text(encoding="utf-8")),
         editors: json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",

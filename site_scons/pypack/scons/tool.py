@@ -84,7 +84,8 @@ def py_bundle(
     as in ``[tool.pypack]``, and win over it; and those of :class:`pypack.project.settings.BuildOptions` that a bundle
     may have: ``out`` names the file to write (one target only), ``report`` a file that reports what is in the bundles,
     ``sizes`` prints a summary; their nodes follow the others. Paths count from the SConscript's folder, ``#``
-    is the top; those of ``out`` and ``report`` from the top.
+    is the top; those of ``out`` and ``report`` from the top. ``pypack.Environment`` is the type of ``env``: its
+    ``PyBundle`` names each keyword with its type, choices and default.
     """
     try:
         return _bundle_nodes(env, _build_request(env, name, app, entry, target, keywords))
