@@ -57,6 +57,6 @@ bool is_child_command(char *const *words)
 int refuse_child(struct launcher *launcher)
 {
     return fault_set(&launcher->fault, EXIT_CHILD,
-                     "tell whoever made it: children are started by sys.executable, and multiprocessing is given no other executable",
+                     "tell whoever made it: children are started by sys.executable, and no other one is set",
                      "the program has started itself again by mistake, in the place of a helper of its own (sys.executable)");
 }

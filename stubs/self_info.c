@@ -123,7 +123,8 @@ static void describe(const struct launcher *launcher, struct text *lines)
         add_size(lines, layer->unpacked);
         text_format(lines, ", %s\n", there ? "in the cache" : "not in the cache");
     }
-    text_format(lines, "start    %s\n", launcher->root && app_is_present(launcher) ? "prepared" : "not prepared: the first start does that");
+    text_format(lines, "start    %s\n",
+                launcher->root && app_is_present(launcher) ? "prepared" : "not prepared: the first start does that");
 }
 
 static void print_facts(const struct launcher *launcher, void (*how)(const struct launcher *, struct text *))

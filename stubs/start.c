@@ -175,12 +175,15 @@ static int explain_failure(struct launcher *launcher, const char *python, oserr 
     if (system_classify(error) == CLASS_UNWRITABLE)
         return fault_set(&launcher->fault, TRY_NEXT_CACHE, "", "%s while starting a program in it", system_text(error));
     if (system_classify(error) == CLASS_MISSING && there && launch->glibc)
-        return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, "use another Linux system, or ask whoever made the program for one that runs here (linux-musl)",
-                         "this program needs glibc %s or newer, the C library of most Linux systems; this system has none", launch->glibc);
+        return fault_set(&launcher->fault, EXIT_OLD_SYSTEM,
+                         "use another Linux system, or ask whoever made the program for one that runs here (linux-musl)",
+                         "this program needs glibc %s or newer, the C library of most Linux systems; this system has none",
+                         launch->glibc);
     if (system_classify(error) == CLASS_MISSING && there)
         return fault_set(&launcher->fault, EXIT_OLD_SYSTEM, "ask whoever made the program for one that runs on this system",
                          "this system lacks what starts such a program: it was made for %s", launch->target);
-    return fault_set(&launcher->fault, EXIT_NO_START, "start it again; if that does not help, send this message to whoever made the program",
+    return fault_set(&launcher->fault, EXIT_NO_START,
+                     "start it again; if that does not help, send this message to whoever made the program",
                      "the program cannot be started: %s (%s)", system_text(error), python);
 }
 

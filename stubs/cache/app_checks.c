@@ -23,7 +23,8 @@ int app_check_system(struct launcher *launcher)
     const struct {
         const char *part, *needed, *name, *remedy;
     } parts[] = {
-        {"glibc", launcher->bundle.launch.glibc, "glibc", "use a newer system, or ask whoever made the program for one that runs here (linux-musl)"},
+        {"glibc", launcher->bundle.launch.glibc, "glibc",
+         "use a newer system, or ask whoever made the program for one that runs here (linux-musl)"},
         {"macos", launcher->bundle.launch.macos, "macOS", "update macOS, or use a newer Mac"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

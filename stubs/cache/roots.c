@@ -55,8 +55,8 @@ int cache_use_first(struct launcher *launcher, int (*use)(struct launcher *))
     }
     if (code == TRY_NEXT_CACHE)
         code = fault_set(&launcher->fault, EXIT_NO_CACHE,
-                         "free some space on the disk; or set the variable PYPACK_CACHE_DIR to a folder of yours that has room, from "
-                         "which programs may be started (not mounted noexec)",
+                         "free some space on the disk; or set the variable PYPACK_CACHE_DIR to a folder of yours that has "
+                         "room, from which programs may be started (not mounted noexec)",
                          "there is no folder to unpack this program to; tried:%s", text_of(&tried));
     launcher->root = NULL;
     root_close();

@@ -181,7 +181,7 @@ static int check_complete(const struct launch *launch, struct fault *fault)
         return EXIT_FINE;
     if (!system_embeds())
         return fault_set(fault, EXIT_TRAILER, "the program has to be built again, for this system: ask whoever made it",
-                         "the parts of this file do not fit together: launch=embed, for %s, with a first part that cannot do that",
+                         "the parts of this file do not fit together: launch=embed, for %s, and its first part cannot",
                          launch->target);
     return launch->libpython ? EXIT_FINE : refuse(fault, "libpython", " (missing)");
 }

@@ -34,12 +34,20 @@ def checked(settings):
 
 def test_the_files_are_as_they_should_be():
     assert settings_docs.stale(HERE / "docs") == [], "renew them: nox -s update_docs"
+    tmp_path = tmp_path / "docs"
+    types = tmp_path.parent / "site_scons/pypack/environment.pyi"
+    for folder in (tmp_path, types.parent):
+        folder.mkdir(parents=True)
     page = (HERE / "docs/settings.md").read_text(encoding="utf-8")
     assert not [each.key for each in TABLE.values() if f"| `{each.key} = " not in page]
     assert not [each.docs for each in TABLE.values() if each.docs and not (HERE / "docs" / each.docs).is_file()]
 
 
 def test_stale_files_are_told_and_renewed(tmp_path, capsys):
+    tmp_path = tmp_path / "docs"
+    types = tmp_path.parent / "site_scons/pypack/environment.pyi"
+    for folder in (tmp_path, types.parent):
+        folder.mkdir(parents=True)
     page = (HERE / "docs/settings.md").read_text(encoding="utf-8")
     (tmp_path / "settings.md").write_text(page.replace("| `icon", "| `ikon"), encoding="utf-8")
     notes = (HERE / "docs/build-output.md").read_text(encoding="utf-8")
@@ -48,11 +56,13 @@ def test_stale_files_are_told_and_renewed(tmp_path, capsys):
     told = capsys.readouterr().err
     assert "settings.md is stale" in told
     assert "build-output.md is stale" in told
+    assert "environment.pyi is stale" in told
     assert "pypack.schema.json is stale" in told
     assert settings_docs.main([str(tmp_path)]) == 0
     assert settings_docs.main(["--check", str(tmp_path)]) == 0
     assert (tmp_path / "settings.md").read_text(encoding="utf-8") == page
     assert (tmp_path / "build-output.md").read_text(encoding="utf-8") == notes
+    assert types.read_text(encoding="utf-8") == (HERE / "site_scons/pypack/environment.pyi").read_text(encoding="utf-8")
 
 
 def test_a_page_without_a_table_is_refused():
