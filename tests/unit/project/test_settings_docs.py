@@ -34,10 +34,6 @@ def checked(settings):
 
 def test_the_files_are_as_they_should_be():
     assert settings_docs.stale(HERE / "docs") == [], "renew them: nox -s update_docs"
-    tmp_path = tmp_path / "docs"
-    types = tmp_path.parent / "site_scons/pypack/environment.pyi"
-    for folder in (tmp_path, types.parent):
-        folder.mkdir(parents=True)
     page = (HERE / "docs/settings.md").read_text(encoding="utf-8")
     assert not [each.key for each in TABLE.values() if f"| `{each.key} = " not in page]
     assert not [each.docs for each in TABLE.values() if each.docs and not (HERE / "docs" / each.docs).is_file()]
