@@ -20,7 +20,7 @@ GNU = "linux-gnu-x86_64"
 MUSL = "linux-musl-x86_64"
 HELLO = ("app=examples/hello", "profile=dev", "runtime=host")
 """Words for scons that build the smallest program."""
-_STEP = re.compile(r"^(\w+) +(?:\.pypack|dist)/", re.M)
+_STEP = re.compile(r"^([a-z-]+) +(?:\.pypack|dist)/", re.M)
 
 
 @dataclass(frozen=True, kw_only=True)

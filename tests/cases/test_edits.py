@@ -14,7 +14,9 @@ from tests.support.wheels import wheel
 from .conftest import GNU, Checkout, copy_tree
 
 WORDS = ("app=app", "profile=dev", "runtime=host", "verbose=yes", "-j2")
-RENEWED = re.compile(r"^(?:[a-z-]+ +|Retrieved `)((?:\.pypack|dist)/[^'\s]+)(?:' from cache)?$", re.MULTILINE)
+RENEWED = re.compile(
+    r"^(?:[a-z-]+ +|Retrieved `)((?:\.pypack|dist)/[^'\s]+)(?:' from cache)?(?:  \(.*\))?$", re.MULTILINE
+)
 KINDS = {  # what a product is, by its path; the first that fits
     r"^dist/": "bundle", r"/app-[^/]*\.tar$": "app", r"/pylock\.toml$": "resolve", r"^\.pypack/fetch/": "fetch",
     r"^\.pypack/apps/.*check-[0-9a-f]+\.json$": "check",

@@ -34,7 +34,7 @@ def greets(place):
 
 def products(printed):
     """The products that a build made or took from its cache, each as often as it is told."""
-    made = re.findall(r"^[a-z-]+ +((?:\.pypack|dist)/\S+)$", printed, re.MULTILINE)
+    made = re.findall(r"^[a-z-]+ +((?:\.pypack|dist)/\S+)(?:  \(.*\))?$", printed, re.MULTILINE)
     cached = re.findall(r"^Retrieved `((?:\.pypack|dist)/\S+)' from cache$", printed, re.MULTILINE)
     return made + [path for path in cached if path not in made]  # a slow step may find that another build has made it
 

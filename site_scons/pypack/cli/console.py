@@ -237,9 +237,6 @@ class Console(Display):
         self._worked = self._worked and not self._aside
         super().end(code)
 
-    def _done(self) -> str:
-        return f"Done in {seconds_since(self._began)}"
-
     # --- rows ---
 
     def _row_of(self, step: Step) -> _Row | None:
