@@ -1,7 +1,7 @@
-"""Measure: ``python -m tests.bench [--peers] [--builds] [--rounds N] [--docs]``.
+"""Measure: ``python -m tests.bench [--peers] [--builds] [--display] [--rounds N] [--docs]``.
 
 Peers that were built before are measured as well; ``--peers`` builds them. ``--builds`` measures how long builds take
-instead of how long starts do. ``--docs`` puts the picture into docs/.
+instead of how long starts do, ``--display`` what it costs to show them. ``--docs`` puts the picture into docs/.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import builds, peers, picture, subjects, tables
+from tests.bench import builds, display, peers, picture, subjects, tables
 from tests.bench.measuring import Result, Side, compare
 
 ROUNDS = {"hello": 4, "greet": 1, "first": 1}
@@ -23,6 +23,9 @@ def main() -> int:
     work = Path(options.work).absolute()
     if options.builds:
         print(builds.text(builds.measure(work / "builds", options.rounds or 7)))
+        return 0
+    if options.display:
+        print(display.text(display.measure(work / "display", options.rounds or 7)))
         return 0
     bench = subjects.prepare(work, options.runtime)
     if options.peers:
@@ -51,6 +54,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--peers", action="store_true", help="build PyInstaller's and Nuitka's forms first (once)")
     parser.add_argument("--builds", action="store_true", help="measure builds of greet instead (default: 7 rounds)")
+    parser.add_argument("--display", action="store_true", help="measure what the display of a build costs instead")
     parser.add_argument("--rounds", type=int, help="starts of each side (default: 50; hello: four times as many)")
     parser.add_argument("--runtime", default="host", help="runtime of the bundles, which venv and python -I -S share")
     parser.add_argument("--docs", action="store_true", help="put the picture into docs/")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _BAR = 24  # columns
+_REFRESHES = 6  # each second; more would be seen in the time of a build
 _NARROW = 60  # columns of a terminal that has no space for bars
 _LABEL = 50  # characters
 
@@ -35,7 +36,7 @@ class Live:
             amount = TextColumn("{task.fields[amount]}", markup=False)
             self._progress = Progress(
                 spinner, label, *bar, amount, console=console, transient=True, redirect_stdout=False,
-                redirect_stderr=False,
+                redirect_stderr=False, refresh_per_second=_REFRESHES,
             )  # fmt: skip
             self._progress.start()
         return self._progress
