@@ -100,11 +100,12 @@ static void show(const char *bytes, size_t size)
         return;
     char *text = text_copy(bytes, size);
     wchar_t *wide = wide_text(text);
-    wchar_t *colon = wcschr(wide, L':'), *title = wide_text(text); /* the program's name stands in front of the message */
-    if (colon)
-        title[colon - wide] = L'\0';
+    wchar_t *copy = wide_text(text), *end = wcsstr(copy, L": "); /* the program's name, or its path, stands in front */
+    if (end)
+        *end = L'\0';
+    const wchar_t *folder = wcsrchr(copy, L'\\'), *title = folder ? folder + 1 : copy;
     box(NULL, wide, title, MB_OK | MB_ICONERROR | MB_SETFOREGROUND);
-    memory_free(title);
+    memory_free(copy);
     memory_free(wide);
     memory_free(text);
 }
