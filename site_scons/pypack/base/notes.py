@@ -49,6 +49,7 @@ KINDS: dict[str, Kind] = {
     "built-from-source": _note("a package is built from source, and a newer floor would have a wheel"),
     "no-native-code": _note("a package with native sources came out without native code"),
     "build-folder": _warning("a file of a package names the folder that it was built in"),
+    "upgrade-package": _note("`--upgrade-package` names a package that is not there"),
     "exclude-packages": _note("`exclude-packages` names a package that is not there"),
     "foreign-files": _note("packages bring programs and libraries for other systems"),
     "pth-path": _note("a `.pth` file names a path that no package brings"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pypack.base import files
@@ -16,7 +17,7 @@ from pypack.base.notes import Note
 from pypack.deps import lock, lock_checks, lock_metadata, markers, universal, uv_settings
 from pypack.deps.universal import Job, LockTarget
 from pypack.deps.uv_command import UvOptions
-from pypack.errors import InputError
+from pypack.errors import InputError, did_you_mean
 from pypack.formats import selection
 from pypack.plan import planner
 from pypack.plan.locks import Locks
@@ -93,6 +94,7 @@ def write(project: Project, targets: Sequence[Target], *, upgrade: Upgrade, sett
         settings=uv_settings.fingerprint(dependencies.base),
     )
     _write_atomically(lock_file, f"{_HEADER}{text.rstrip()}\n{lock_metadata.format_table(metadata)}", old)
+    _note_unknown_packages(upgrade, table, settings)
     _report_changes(old_table, table, lock_file, metadata, settings)
     return lock_file
 
@@ -180,6 +182,15 @@ def _write_atomically(lock_file: Path, text: str, old: str) -> None:
     if text == old:
         return
     files.write_text(lock_file, text)
+
+
+def _note_unknown_packages(upgrade: Upgrade, table: Mapping[str, Any], settings: Settings) -> None:
+    """Note the packages that were to be renewed, and are not in the lock."""
+    names = [canonicalize_name(str(row.get("name", ""))) for row in table.get("packages", [])]
+    for package in upgrade.packages:
+        if canonicalize_name(package) not in names:
+            text = f"--upgrade-package names {package}, and the lock has no such package{did_you_mean(package, names)}"
+            settings.say(Note("upgrade-package", text))
 
 
 def _report_changes(

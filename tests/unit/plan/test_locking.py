@@ -193,3 +193,13 @@ def test_a_program_for_another_python(app, python, told):
     for call in (lock, plan):
         with pytest.raises(InputError, match=told):
             call(app("aaa", python=python))
+
+
+def test_a_package_to_upgrade_that_is_not_there_is_noted_with_a_near_name(index, app):
+    index.add("native", "1.0", OLD, WIN)
+    said = []
+    lock(app("native"), upgrade=["nativ"], said=said)
+    text = "--upgrade-package names nativ, and the lock has no such package (did you mean native?)"
+    assert [line for line in said if line == text]
+    lock(app("native"), upgrade=["Native"], said=(said := []))
+    assert not [line for line in said if "--upgrade-package" in line]
