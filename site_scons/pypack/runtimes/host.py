@@ -122,7 +122,7 @@ def _notes(interpreter: Interpreter) -> tuple[Note, ...]:
     glibc = hosts.glibc() or (0, 0)
     text = (
         f"the runtime is this machine's own Python {interpreter.version}: it may not start where glibc is older"
-        f" than here ({glibc[0]}.{glibc[1]}); the last line tells the exact need. --runtime pbs goes back to 2.17"
+        f" than here ({glibc[0]}.{glibc[1]}); the result says what exactly it needs. --runtime pbs goes back to 2.17"
     )
     notes = [Note("host-glibc", text)]
     missing_modules = host_interpreter.lacking()
