@@ -248,7 +248,8 @@ def test_several_commands_in_one_file(checkout, start, tmp_path):
     assert (done.code, done.out) == (3, "['a', 'b']\n")
     done = start(bundle, "three")
     assert (done.code, done.out) == (2, "")
-    assert "no program is called 'three'" in done.err
+    assert "no program is called 'three'\n" in done.err
+    assert "no program is called 'tow' (did you mean two?)\n" in start(bundle, "tow").err
     assert "programs: one two" in start(bundle, "--help").out
     checkout.pypack("build", str(folder), "--profile", "dev", "--runtime", "host", "--entry", "two")
     assert start(checkout.bundle("two"), "x").out == "['x']\n"

@@ -81,13 +81,24 @@ def console_script(path, imported):
     return code, space
 
 
+def near(name, programs):
+    # The program that was meant, as a question; "" where none is like it, or difflib was left out of the bundle.
+    try:
+        import difflib
+    except ImportError:
+        return ""
+    found = difflib.get_close_matches(name, programs, n=1, cutoff=0.5)
+    return " (did you mean %s?)" % found[0] if found else ""
+
+
 def which(programs):
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     told = "usage: %s PROGRAM ARGUMENT...\n\nprograms: %s\n" % (sys.argv[0], " ".join(sorted(programs)))
     if name in ("-h", "--help"):
         print(told, end="")
         sys.exit(0)
-    print("%s: no program is called %r\n" % (sys.argv[0], name) * bool(name) + told, end="", file=sys.stderr)
+    unknown = "%s: no program is called %r%s\n" % (sys.argv[0], name, near(name, programs)) if name else ""
+    print(unknown + told, end="", file=sys.stderr)
     sys.exit(2)
 
 
