@@ -65,10 +65,10 @@ class Live:
         if task is not None and self._progress:
             self._progress.remove_task(task)
 
-    def print(self, text: str, style: str | None = None) -> None:
+    def print(self, text: str) -> None:
         """Print a line above the rows."""
         if self._progress:
-            self._progress.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             self._stream.write(f"{text}\n")
             self._stream.flush()

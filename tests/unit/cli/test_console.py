@@ -15,8 +15,9 @@ import pypack
 from pypack.base.notes import Note
 from pypack.cli import console as console_module
 from pypack.cli import terminal
-from pypack.cli.console import PHASES, Console
+from pypack.cli.console import Console
 from pypack.cli.events import EventStream
+from pypack.cli.phases import PHASES
 from pypack.steps.display import Display
 from pypack.steps.step import Step
 
